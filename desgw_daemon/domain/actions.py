@@ -1,0 +1,132 @@
+"""What a plan consists of. Each action carries its reason in words; waiting is an action too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from desgw_daemon.domain.states import ExposureState, Ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing to do for this exposure now, and why; what comes next."""
+
+    exposure_id: int
+    expnum: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"wait {self.expnum}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Change the state of an exposure (and what is shown of its readiness)."""
+
+    exposure_id: int
+    expnum: int
+    before: ExposureState
+    after: ExposureState
+    ready: Ready
+    reason: str
+
+    def __str__(self) -> str:
+        return f"move {self.expnum} {self.before} -> {self.after}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeDag:
+    """Run DAGMaker for an exposure."""
+
+    exposure_id: int
+    expnum: int
+    attempt: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"make {self.expnum}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitDag:
+    """Submit the DAG that DAGMaker has made."""
+
+    exposure_id: int
+    expnum: int
+    attempt: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"submit {self.expnum}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    """Ask the engine what became of a submission whose outcome is not known, and act on the answer."""
+
+    exposure_id: int
+    expnum: int
+    submission_id: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"reconcile {self.expnum}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recheck:
+    """Look once more at every CCD and forcefile of an exposure in the next tick."""
+
+    exposure_id: int
+    expnum: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"recheck {self.expnum}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPostproc:
+    """Start post-processing of a season with these exposures. SKIPTO is computed just before the start."""
+
+    season: int
+    exposure_ids: tuple[int, ...]
+    expnums: tuple[int, ...]
+    bands: tuple[str, ...]
+    request_id: int | None
+    forced_skipto: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"postproc {self.season}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitSeason:
+    """Post-processing of a season does not start now, and why."""
+
+    season: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"wait season {self.season}: {self.reason}"
+
+
+Severity = Literal["info", "warning", "critical"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertWanted:
+    """An alert that should be up now. key tells one root cause from another; text says what to do."""
+
+    key: str
+    rule: str
+    severity: Severity
+    text: str
+    season: int | None = None
+    nite: str | None = None
+    expnum: int | None = None
+
+
+Action = Wait | Move | MakeDag | SubmitDag | Reconcile | Recheck | StartPostproc | WaitSeason

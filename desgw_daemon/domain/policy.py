@@ -1,0 +1,42 @@
+"""The numbers of the rules. wiring fills this from daemon.toml, whose comments explain them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Caps, thresholds and times; the defaults are those of the shipped daemon.toml."""
+
+    poll_interval: timedelta = timedelta(seconds=60)
+    recheck: timedelta = timedelta(hours=1)
+
+    dagmaker_max_at_once: int = 5
+    dagmaker_made_ahead: int = 5
+    #: A DAGMaker that was lost (a restart of the machine) is run again this many times.
+    dagmaker_lost_retries: int = 2
+
+    submit_max_in_flight: int = 20
+    #: A tag that the engine does not know must be absent in two answers this far apart.
+    submit_confirm_absent: timedelta = timedelta(minutes=2)
+
+    min_complete_ccds: int = 50
+    min_forcefile_fraction: float = 0.5
+    settle: timedelta = timedelta(minutes=5)
+    grace_after_dag: timedelta = timedelta(minutes=30)
+    adopted_deadline: timedelta = timedelta(hours=12)
+    dag_deadline: timedelta = timedelta(hours=72)
+    zero_size_after: timedelta = timedelta(minutes=30)
+    surplus: Literal["hold", "ignore"] = "hold"
+
+    postproc_auto: bool = True
+    postproc_quiet_for: timedelta = timedelta(minutes=30)
+    postproc_max_skipto: int = 5
+    postproc_skipto: Literal["evidence", "never"] = "evidence"
+    #: A look at an exposure is fresh enough to start a run with for this long.
+    postproc_look_fresh_for: timedelta = timedelta(minutes=10)
+    #: A run without a word for this long raises an alert; it is never killed.
+    postproc_silent_after: timedelta = timedelta(hours=6)

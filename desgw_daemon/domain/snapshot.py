@@ -1,0 +1,230 @@
+"""What is written down, as values: the only thing that decide looks at.
+
+Times are aware UTC datetimes. Ids are the database's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from desgw_daemon.domain.names import ExposureKey
+from desgw_daemon.domain.states import (
+    CcdState,
+    ExposureState,
+    MakingState,
+    Ready,
+    RunState,
+    SubmissionState,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ccd:
+    """One CCD of one exposure: its state, the signs it rests on, and when they were seen.
+
+    fails: the FAIL files that count, lowest step first. stale: those that an older attempt left.
+    tarball_size: bytes; None without a tarball of its own.
+    pair_at: when its non-empty .fits and .psf forcefiles had both been seen for the first time.
+    first_sign_at: when the present sign was first seen; changed_at: when anything in its folder last
+    changed, as seen by us. looks: looks in a row with the same signs.
+    settled_at: since when there is nothing more to wait for; None while there is.
+    as_of: the last time its folder was really seen.
+    """
+
+    exposure_id: int
+    ccd: int
+    state: CcdState = CcdState.PENDING
+    step: str | None = None
+    fails: tuple[str, ...] = ()
+    fail_stats: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    stale: tuple[str, ...] = ()
+    job: str | None = None
+    host: str | None = None
+    tarball_size: int | None = None
+    tarball_mtime: float | None = None
+    foreign: tuple[str, ...] = ()
+    pair_at: datetime | None = None
+    changed_at: datetime | None = None
+    looks: int = 0
+    settled_at: datetime | None = None
+    reason: str | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forcefile:
+    """One file of an exposure's forcephoto folder. ccd and kind are None when the name tells neither."""
+
+    exposure_id: int
+    name: str
+    ccd: int | None
+    band: str | None
+    kind: str | None
+    size: int
+    first_seen: datetime
+    #: When it was first seen with bytes in it.
+    whole_at: datetime | None
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """One run of DAGMaker."""
+
+    id: int
+    exposure_id: int
+    attempt: int
+    state: MakingState
+    folder: str
+    intent_at: datetime
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One attempt to run an exposure's DAG. Its tag is unique for ever."""
+
+    id: int
+    exposure_id: int
+    attempt: int
+    tag: str
+    engine: str
+    state: SubmissionState
+    dag_path: str
+    dag_sha256: str
+    intent_at: datetime
+    job_id: str | None = None
+    submitted_at: datetime | None = None
+    ended_at: datetime | None = None
+    #: First of the successful answers that did not know the tag.
+    absent_at: datetime | None = None
+    nodes_total: int | None = None
+    nodes_done: int | None = None
+    nodes_failed: int | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+    #: When the engine last answered for it.
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostprocRun:
+    """One run of post-processing, with the exposures that are in it."""
+
+    id: int
+    season: int
+    number: int
+    state: RunState
+    exposures: tuple[int, ...]  # ids
+    expnums: tuple[int, ...]
+    bands: tuple[str, ...]
+    fingerprint: str
+    skipto: int
+    folder: str
+    intent_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    #: Highest N of the lines `Run STEP N:` in its output.
+    step: int | None = None
+    step_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """One exposure of the queue, with what is known of its CCDs and forcefiles.
+
+    nite and band are None while exposures.list does not know the exposure and nobody has said them.
+    since: when its state last changed. news_at: when anything about it last changed.
+    folders_at: last look at its dpSEASON folder that found it; forcefiles_at: last one at its forcephoto
+    folder;
+    full_look_at: end of the last look at every CCD and forcefile; as_of: last look at all that was asked for.
+    """
+
+    id: int
+    season: int
+    expnum: int
+    nite: str | None
+    band: str | None
+    state: ExposureState
+    reason: str
+    since: datetime
+    queued_at: datetime
+    held: bool = False
+    hold_reason: str | None = None
+    watch_only: bool = False
+    priority: int = 0
+    attempt: int = 1
+    ready: Ready = Ready.NO
+    news_at: datetime
+    folders_at: datetime | None = None
+    forcefiles_at: datetime | None = None
+    full_look_at: datetime | None = None
+    recheck_asked_at: datetime | None = None
+    as_of: datetime | None = None
+    unseen_since: datetime | None = None
+    unseen_problem: str | None = None
+    forcefiles_expected: int = 0
+    forcefiles_found: int = 0
+    forcefiles_missing: tuple[str, ...] = ()
+    forcefiles_surplus: tuple[str, ...] = ()
+    ccds: tuple[Ccd, ...] = ()
+    forcefiles: tuple[Forcefile, ...] = ()
+    makings: tuple[Making, ...] = ()
+    submissions: tuple[Submission, ...] = ()
+
+    @property
+    def key(self) -> ExposureKey | None:
+        """Its place on /pnfs, once nite and band are known."""
+        if self.nite is None or self.band is None:
+            return None
+        return ExposureKey(season=self.season, nite=self.nite, expnum=self.expnum, band=self.band)
+
+    @property
+    def label(self) -> str:
+        """The exposure as people call it."""
+        return f"{self.expnum} {self.band or '?'} (season {self.season}, nite {self.nite or 'unknown'})"
+
+    @property
+    def submission(self) -> Submission | None:
+        """The newest attempt, if one was made."""
+        return self.submissions[-1] if self.submissions else None
+
+    @property
+    def making(self) -> Making | None:
+        """The newest run of DAGMaker, if there was one."""
+        return self.makings[-1] if self.makings else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that a plan is computed from."""
+
+    exposures: tuple[Exposure, ...] = ()
+    runs: tuple[PostprocRun, ...] = ()
+    paused: bool = False
+    paused_reason: str | None = None
+    #: Seasons for which a person asked for post-processing, with the wish's id and forced SKIPTO.
+    postproc_requests: Mapping[int, PostprocRequest] = field(default_factory=dict)
+    #: Reason why nothing can be made (the set-up script fails), else None.
+    making_blocked: str | None = None
+    #: Since when, and why, /pnfs has not answered.
+    pnfs_silent: tuple[datetime, str] | None = None
+    #: Since when, and why, the engine has not answered.
+    engine_silent: tuple[datetime, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostprocRequest:
+    """A person's wish to start post-processing of a season."""
+
+    id: int
+    season: int
+    asked_at: datetime
+    by: str
+    skipto: int | None = None
