@@ -1,0 +1,241 @@
+"""The keys of daemon.toml with their types, limits and defaults. What each one means stands in the
+shipped daemon.toml, which a test holds against this.
+
+Values only: nothing here looks at a disk. A field marked RESTART takes effect at the next start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from desgw_daemon.config.kinds import (
+    Command,
+    Fraction,
+    FullPath,
+    InnerPath,
+    OptionalInnerPath,
+    Rate,
+    Span,
+    SpanOrZero,
+    Word,
+    Words,
+)
+from desgw_daemon.domain.decam import EXPECTED_CCDS
+
+_RESTART: Final = "restart"
+#: Mark of the keys that are read once, when the daemon starts.
+RESTART: Final = Field(json_schema_extra={_RESTART: True})
+#: Name of the database in the state folder.
+DATABASE: Final = "desgw.db"
+
+
+class Section(BaseModel):
+    """One section of daemon.toml: values cannot be changed, unknown keys and wrong types are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Paths(Section):
+    """Where things are. All absolute, but for exposures_list (see `Config.exposures_list`)."""
+
+    state: Annotated[FullPath, RESTART]
+    pnfs: Annotated[FullPath, RESTART] = Path("/pnfs/des/persistent/gw")
+    workflow: Annotated[FullPath, RESTART] = Path("/data/des80.a/data/desgw/gw_workflow")
+    postprocessing: Annotated[FullPath, RESTART] = Path("/data/des80.a/data/desgw/Post-Processing")
+    exposures_list: Annotated[InnerPath, RESTART] = Path("exposures.list")
+
+
+class Poll(Section):
+    """The cycle, and how hard /pnfs is asked."""
+
+    interval: Annotated[Span, RESTART] = timedelta(seconds=60)
+    calls_at_once: Annotated[int, Field(ge=1, le=64)] = 8
+    calls_per_second: Rate = 0.0
+    look_deadline: Span = timedelta(minutes=5)
+    recheck: SpanOrZero = timedelta(hours=1)
+
+
+class Queue(Section):
+    """How lists of exposures are taken in."""
+
+    inbox_settle: Span = timedelta(seconds=5)
+
+
+class Dagmaker(Section):
+    """How DAGs are made."""
+
+    command: Command = ("./DAGMaker.sh",)
+    prefix: Words = ()
+    setup: InnerPath = Path("setup_img_proc.sh")
+    setup_timeout: Span = timedelta(minutes=2)
+    max_at_once: Annotated[int, Field(ge=1, le=50)] = 5
+    made_ahead: Annotated[int, Field(ge=1, le=100)] = 5
+    timeout: Span = timedelta(hours=2)
+
+
+class Submit(Section):
+    """How DAGs are run."""
+
+    engine: Literal["local"] = "local"
+    max_in_flight: Annotated[int, Field(ge=1, le=1000)] = 20
+    confirm_absent: Span = timedelta(minutes=2)
+    local_slots: Annotated[int, Field(ge=1, le=256)] = 2
+
+
+class Readiness(Section):
+    """When a CCD is settled, and when an exposure may go on."""
+
+    min_complete_ccds: Annotated[int, Field(ge=1, le=EXPECTED_CCDS)] = 50
+    min_forcefile_fraction: Fraction = 0.5
+    settle: Span = timedelta(minutes=5)
+    grace_after_dag: Span = timedelta(minutes=30)
+    adopted_deadline: Span = timedelta(hours=12)
+    dag_deadline: Span = timedelta(days=3)
+    zero_size_after: Span = timedelta(minutes=30)
+    surplus: Literal["hold", "ignore"] = "hold"
+
+
+class Postproc(Section):
+    """When and how post-processing is run."""
+
+    auto: bool = True
+    quiet_for: Span = timedelta(minutes=30)
+    prefix: Words = ()
+    python: Word = "python"
+    program: InnerPath = Path("run_postproc.py")
+    setup: InnerPath = Path("diffimg_setup.sh")
+    template: InnerPath = Path("template_postproc.ini")
+    update_links: Literal["always", "never"] = "always"
+    update_links_command: Command = ("./update_forcephoto_links.sh",)
+    skipto: Literal["evidence", "never"] = "evidence"
+    max_skipto: Annotated[int, Field(ge=0, le=7)] = 5
+    setup_timeout: Span = timedelta(minutes=30)
+    silent_after: Span = timedelta(hours=6)
+
+
+class Alerts(Section):
+    """How often people are told."""
+
+    repeat_after: Span = timedelta(hours=4)
+
+
+class Log(Section):
+    """What is logged, and where."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    file: Annotated[OptionalInnerPath, RESTART] = Path("desgw-daemon.log")
+
+
+class Config(Section):
+    """Everything that daemon.toml says, with the defaults filled in."""
+
+    paths: Paths
+    poll: Poll = Poll()
+    queue: Queue = Queue()
+    dagmaker: Dagmaker = Dagmaker()
+    submit: Submit = Submit()
+    readiness: Readiness = Readiness()
+    postproc: Postproc = Postproc()
+    alerts: Alerts = Alerts()
+    log: Log = Log()
+
+    @property
+    def exposures_list(self) -> Path:
+        """The list of all exposures of the camera."""
+        return self.paths.workflow / self.paths.exposures_list
+
+    @property
+    def dagmaker_setup(self) -> Path:
+        """The script to source before DAGMaker and before each submission."""
+        return self.paths.workflow / self.dagmaker.setup
+
+    @property
+    def postproc_program(self) -> Path:
+        """run_postproc.py."""
+        return self.paths.postprocessing / self.postproc.program
+
+    @property
+    def postproc_setup(self) -> Path:
+        """The script to source before run_postproc.py."""
+        return self.paths.postprocessing / self.postproc.setup
+
+    @property
+    def postproc_template(self) -> Path:
+        """The template of the ini files."""
+        return self.paths.postprocessing / self.postproc.template
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file with everything that the daemon knows."""
+        return self.paths.state / DATABASE
+
+    @property
+    def log_file(self) -> Path | None:
+        """The log of JSON lines, None when there is to be none."""
+        return None if self.log.file is None else self.paths.state / self.log.file
+
+
+def keys() -> tuple[str, ...]:
+    """Every `section.key`, in the order of daemon.toml."""
+    return tuple(f"{section}.{key}" for section, fields in _sections() for key in fields.model_fields)
+
+
+def section_keys(section: str) -> tuple[str, ...]:
+    """The keys of one section; none for a section that does not exist."""
+    return next((tuple(fields.model_fields) for name, fields in _sections() if name == section), ())
+
+
+def field_of(key: str) -> Any:
+    """pydantic's description of `section.key`. Raises KeyError."""
+    section, name = key.split(".")
+    return dict(_sections())[section].model_fields[name]
+
+
+def needs_restart(key: str) -> bool:
+    """Whether a new value of `section.key` takes effect at the next start only."""
+    extra = field_of(key).json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get(_RESTART))
+
+
+def value_of(config: Config, key: str) -> Any:
+    """The value of `section.key`."""
+    section, name = key.split(".")
+    return getattr(getattr(config, section), name)
+
+
+def contradictions(config: Config) -> Iterator[tuple[str, str]]:
+    """(key, words) for values that are right one by one and cannot stand together.
+
+    By name only: no path is looked at, since a mount may hang.
+    """
+    paths = {key: _plain(value_of(config, f"paths.{key}")) for key in ("state", "pnfs", "workflow", "postprocessing")}
+    seen: dict[Path, str] = {}
+    for key, path in paths.items():
+        if path in seen:
+            yield f"paths.{key}", f"is the same folder as paths.{seen[path]}; each needs its own"
+        seen.setdefault(path, key)
+    if paths["pnfs"] in paths["state"].parents:
+        yield "paths.state", f"lies inside paths.pnfs ({paths['pnfs']}); choose a folder on a local disk"
+    if config.log_file is not None:
+        log = _plain(config.log_file)
+        if paths["pnfs"] in log.parents:
+            yield "log.file", f"lies inside paths.pnfs ({paths['pnfs']}); choose a file on a local disk"
+        if log in paths.values() or log.name.startswith(DATABASE):
+            yield "log.file", f"is taken ({log}); choose another name for the log"
+
+
+def _plain(path: Path) -> Path:
+    return Path(os.path.normpath(path))
+
+
+def _sections() -> Iterator[tuple[str, type[Section]]]:
+    for name, field in Config.model_fields.items():
+        annotation = field.annotation
+        assert isinstance(annotation, type) and issubclass(annotation, Section)
+        yield name, annotation
