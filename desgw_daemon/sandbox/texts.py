@@ -1,0 +1,168 @@
+"""The texts of a sandbox: exposures.list, the template of the ini files, daemon.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Final
+
+from desgw_daemon.sandbox.scenario import Scenario
+
+EXPOSURES_HEADER: Final = (
+    "  EXPNUM      NITE       MJD_OBS       RADEG    DECDEG   BAND  EXPTIME       PROPID  OBSTYPE    TEFF"
+    "                                             OBJECT\n"
+)
+
+
+def _line(
+    *,
+    expnum: int,
+    nite: str,
+    band: str,
+    ra: float,
+    dec: float,
+    exptime: float,
+    teff: str = "0.94",
+    name: str = "DESGW hex",
+) -> tuple[str, str]:
+    day = date(int(nite[:4]), int(nite[4:6]), int(nite[6:]))
+    # The nite is the evening's date; the exposure was taken after midnight UT.
+    mjd = day.toordinal() - date(1858, 11, 17).toordinal() + 1 + expnum % 500 / 1500
+    return band, (
+        f"{expnum:>8} {nite:>9} {mjd:>13.6f} {ra:>11.6f} {dec:>10.6f} {band:>6} {exptime:>8.2f}"
+        f" {'2019B-0353':>11} {'object':>7} {teff:>7} {name:>50}\n"
+    )
+
+
+def exposure_lines(scenario: Scenario) -> list[tuple[str, str]]:
+    """(band, line) of exposures.list, ordered by number.
+
+    With lines that mislead whoever looks an exposure up by a part of a line: a number that contains
+    another, a number in the name of an object, no TEFF, blanks in a name.
+    """
+
+    def lines() -> Iterator[tuple[int, tuple[str, str]]]:
+        for exposure in scenario.exposures:
+            ra, dec = exposure.ra, exposure.dec
+            number, nite = exposure.expnum, exposure.nite
+            if exposure.known:
+                line = _line(expnum=number, nite=nite, band=exposure.band, exptime=exposure.exptime, ra=ra, dec=dec)
+                yield number, line
+            for template in exposure.templates:
+                line = _line(
+                    expnum=template.expnum, nite=template.nite, band=template.band, exptime=90.0, ra=ra, dec=dec
+                )
+                yield template.expnum, line
+            if len(str(number)) == 6:
+                longer = 1_000_000 + number
+                yield longer, _line(expnum=longer, nite="20210914", band="r", exptime=30.0, teff="NaN", ra=ra, dec=dec)
+            before = 300_000 + number % 100_000
+            name = f"repeat of {number} hex 5 of 6"
+            yield before, _line(expnum=before, nite="20140202", band="g", exptime=90.0, name=name, ra=ra, dec=dec)
+
+    return [line for _, line in sorted(dict(lines()).items())]
+
+
+#: What a run of post-processing reads, section by section.
+TEMPLATE_INI: Final = """\
+[general]
+season = season_input
+ligoid = GW000000
+triggerid = G000000
+propid = 2019B-0353
+triggermjd = 58909.0
+ups = False
+env_setup_file = ./diffimg_setup.sh
+rootdir = {rootdir}
+outdir = ./outputs
+indir = ./
+db = destest
+schema = sandbox
+exposures_listfile = exposures.list ; looked for in indir
+bands = i ; a comma list without blanks
+GoodSNIDs=""
+
+[plots]
+mlscore_cut = 0.7
+
+[masterlist]
+blacklist = blacklist.txt ; looked for in indir
+filename_1 = MasterExposureList_prelim.fits
+filename_2 = MasterExposureList.fits
+
+[checkoutputs]
+logfile = checkoutputs.log
+ccdfile = checkoutputs.csv
+goodfile = goodchecked.list
+steplist = steplist.txt ; looked for in indir, needed
+
+[GWFORCE]
+numepochs_min = 0
+ncore = 8
+writeDB = True
+
+[HOSTMATCH]
+version = v1.0.1
+
+[truthtable]
+filename = fakes_truth.tab
+plusname = truthplus.tab
+
+[GWmakeDataFiles]
+format= snana
+numepochs_min = 0
+2nite_trigger = null
+
+[GWmakeDataFiles-real]
+outFile_stdout = makeDataFiles_real.stdout
+outDir_data = LightCurvesReal
+combined_fits = datafiles_combined.fits
+
+[GWmakeDataFiles-fake]
+outFile_stdout = makeDataFiles_fake.stdout
+outDir_data = LightCurvesFake
+version = KBOMAG20ALLSKY
+"""
+
+
+def _span(value: timedelta) -> str:
+    return f'"{round(value / timedelta(milliseconds=1))} ms"'
+
+
+def daemon_toml(scenario: Scenario, *, python: str) -> str:
+    """The configuration of a sandbox: the shipped keys, its own paths, time compressed."""
+    watch = scenario.watch
+    return f"""\
+# Configuration of desgw-daemon for this sandbox: hours are seconds here.
+
+[paths]
+state = "state"
+pnfs = "pnfs"
+workflow = "gw_workflow"
+postprocessing = "Post-Processing"
+
+[poll]
+interval = {_span(watch.interval)}
+
+[queue]
+inbox_settle = "500 ms"
+
+[dagmaker]
+max_at_once = {watch.dagmaker_max_at_once}
+timeout = {_span(watch.dagmaker_timeout)}
+
+[submit]
+engine = "local"
+max_in_flight = {watch.max_in_flight}
+confirm_absent = {_span(watch.confirm_absent)}
+local_slots = {watch.local_slots}
+
+[readiness]
+settle = {_span(watch.settle)}
+grace_after_dag = {_span(watch.grace_after_dag)}
+zero_size_after = {_span(watch.zero_size_after)}
+
+[postproc]
+quiet_for = {_span(watch.quiet_for)}
+python = "{python}"
+"""
