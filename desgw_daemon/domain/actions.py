@@ -94,12 +94,27 @@ class StartPostproc:
     exposure_ids: tuple[int, ...]
     expnums: tuple[int, ...]
     bands: tuple[str, ...]
+    fingerprint: str
     request_id: int | None
+    asked_by: str | None
     forced_skipto: int | None
     reason: str
 
     def __str__(self) -> str:
         return f"postproc {self.season}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPostproc:
+    """Take up the start of a run that is written down and was not carried out to its end."""
+
+    run_id: int
+    season: int
+    number: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"launch {self.season} run {self.number}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,4 +144,4 @@ class AlertWanted:
     expnum: int | None = None
 
 
-Action = Wait | Move | MakeDag | SubmitDag | Reconcile | Recheck | StartPostproc | WaitSeason
+Action = Wait | Move | MakeDag | SubmitDag | Reconcile | Recheck | StartPostproc | LaunchPostproc | WaitSeason

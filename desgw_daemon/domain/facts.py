@@ -53,12 +53,17 @@ class FoldersSeen:
 
 @dataclass(frozen=True, slots=True)
 class ForcefilesSeen:
-    """Listing of the exposure's forcephoto folder (all its plain entries)."""
+    """Listing of the exposure's forcephoto folder (all its plain entries).
+
+    at is the moment after the last size was known, and before any CCD folder of this exposure is listed
+    in the same look. odd: what looks like a forcefile and is none (a folder, a link), in words.
+    """
 
     exposure_id: int
     at: datetime
     there: bool
     files: tuple[SeenFile, ...]
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ class CcdSeen:
     """Listing of one CCD's folder.
 
     at is the moment before the listing began. there is False when the folder has gone. tarballs are
-    all ``outputs_*`` files, whosever they are; fails all files that are signs of failure.
+    all ``outputs_*`` files, whosever they are; fails all files that are signs of failure. odd: what
+    looks like one of them and is no file (a folder, a link), in words.
     """
 
     exposure_id: int
@@ -75,6 +81,7 @@ class CcdSeen:
     there: bool
     tarballs: tuple[SeenFile, ...] = ()
     fails: tuple[SeenFail, ...] = ()
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,11 @@ class LookRequest:
     known_sizes: frozenset[str] = frozenset()
     known_fails: Mapping[tuple[int, str], tuple[int, float]] = field(default_factory=dict)
 
+    @property
+    def full(self) -> bool:
+        """Whether every CCD and forcefile of the exposure is asked for."""
+        return self.folders and self.forcefiles and self.ccds is None
+
 
 @dataclass(frozen=True, slots=True)
 class CallCounts:
@@ -136,3 +148,16 @@ class Look:
     seconds: float
     stuck: bool = False
     silent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """A file that an earlier run of post-processing left: size in bytes, mtime in seconds since the epoch.
+
+    expnums: the exposure numbers in it, for the one file that lists them, else None.
+    """
+
+    path: str
+    size: int
+    mtime: float
+    expnums: tuple[int, ...] | None = None

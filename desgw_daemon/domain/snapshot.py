@@ -27,8 +27,7 @@ class Ccd:
     fails: the FAIL files that count, lowest step first. stale: those that an older attempt left.
     tarball_size: bytes; None without a tarball of its own.
     pair_at: when its non-empty .fits and .psf forcefiles had both been seen for the first time.
-    first_sign_at: when the present sign was first seen; changed_at: when anything in its folder last
-    changed, as seen by us. looks: looks in a row with the same signs.
+    changed_at: when its signs last changed, as seen by us. looks: looks in a row with the same signs.
     settled_at: since when there is nothing more to wait for; None while there is.
     as_of: the last time its folder was really seen.
     """
@@ -55,7 +54,10 @@ class Ccd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forcefile:
-    """One file of an exposure's forcephoto folder. ccd and kind are None when the name tells neither."""
+    """One file of an exposure's forcephoto folder; size in bytes, mtime in seconds since the epoch.
+
+    ccd, band and kind are None when the name does not tell them.
+    """
 
     exposure_id: int
     name: str
@@ -63,6 +65,7 @@ class Forcefile:
     band: str | None
     kind: str | None
     size: int
+    mtime: float
     first_seen: datetime
     #: When it was first seen with bytes in it.
     whole_at: datetime | None

@@ -97,9 +97,7 @@ RUN_LIVE: Final = frozenset({RunState.INTENT, RunState.RUNNING})
 #: DAGMaker runs that may still be going on.
 MAKING_LIVE: Final = frozenset({MakingState.INTENT, MakingState.RUNNING})
 #: CCDs with nothing more to wait for.
-CCD_FINAL: Final = frozenset(
-    {CcdState.COMPLETE, CcdState.FAILED, CcdState.MISSING, CcdState.BROKEN, CcdState.LOST}
-)
+CCD_FINAL: Final = frozenset({CcdState.COMPLETE, CcdState.FAILED, CcdState.MISSING, CcdState.BROKEN, CcdState.LOST})
 
 _E = ExposureState
 #: From each state of an exposure, the states that may follow. A person may always remove one that

@@ -1,0 +1,205 @@
+"""Whether an exposure may go on to post-processing: the decisions of the old automation, its traps mended.
+
+Kept: at least 50 complete CCDs, and more than half of the forcephoto files of the complete CCDs. Mended: it
+waits until the other CCDs are settled; surplus files of failed CCDs are ignored, since a CCD that fails at step 28
+has already copied its files; the .psf half is really looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from desgw_daemon.decide.ccds import fresh_forcefiles
+from desgw_daemon.decide.words import at, plural, some, span, tally
+from desgw_daemon.domain.decam import EXPECTED_CCDS
+from desgw_daemon.domain.policy import Policy
+from desgw_daemon.domain.snapshot import Exposure, Forcefile
+from desgw_daemon.domain.states import ENDED, CcdState, Ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forcefiles:
+    """The count of an exposure's forcephoto files.
+
+    expected: two for each complete CCD. found: those of them that are there and not empty. missing: what each
+    complete CCD lacks (``i_05 .psf``, with ``(empty)`` for one of size 0). surplus: files that belong to no complete
+    and no failed CCD, or stand twice. ignored: files of failed CCDs.
+    """
+
+    expected: int
+    found: int
+    missing: tuple[str, ...]
+    surplus: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """The verdict on one exposure. person: somebody must act, or it stays where it is."""
+
+    ready: Ready
+    settled: bool
+    person: bool
+    forcefiles: Forcefiles
+    reason: str
+
+
+def count_forcefiles(exposure: Exposure) -> Forcefiles:
+    """Which forcephoto files are there, which are missing, which are too many."""
+    states = {ccd.ccd: ccd.state for ccd in exposure.ccds}
+    there: dict[tuple[int, str], Forcefile] = {}
+    surplus, ignored = [], []
+    for file in fresh_forcefiles(exposure):
+        if file.ccd is None or file.kind is None:
+            # Whatever else lies there (a .part, a log) is no forcephoto file and was none for the old check.
+            continue
+        slot = (file.ccd, file.kind)
+        state = states.get(file.ccd)
+        if file.band != exposure.band or state is None:
+            surplus.append(file.name)
+        elif state is CcdState.FAILED:
+            ignored.append(file.name)
+        elif state is CcdState.PENDING:
+            # It will be judged when its CCD is: a job copies them after its tarball.
+            continue
+        elif state is not CcdState.COMPLETE or slot in there:
+            surplus.append(file.name)
+        else:
+            there[slot] = file
+    expected = [
+        (ccd, kind) for ccd, state in sorted(states.items()) if state is CcdState.COMPLETE for kind in ("fits", "psf")
+    ]
+    missing = [
+        f"{exposure.band}_{ccd:02d} .{kind}" + (" (empty)" if (ccd, kind) in there else "")
+        for ccd, kind in expected
+        if (ccd, kind) not in there or there[ccd, kind].size == 0
+    ]
+    return Forcefiles(
+        expected=len(expected),
+        found=len(expected) - len(missing),
+        missing=tuple(missing),
+        surplus=tuple(surplus),
+        ignored=tuple(ignored),
+    )
+
+
+def judge(exposure: Exposure, policy: Policy, now: datetime) -> Readiness:
+    """Whether the exposure may go on, and if not, what it waits for, in numbers."""
+    files = count_forcefiles(exposure)
+    counts = Counter(ccd.state for ccd in exposure.ccds)
+    unsettled = [ccd for ccd in exposure.ccds if ccd.settled_at is None]
+    settled = bool(exposure.ccds) and not unsettled
+
+    def verdict(ready: Ready, reason: str, *, person: bool = False) -> Readiness:
+        return Readiness(ready=ready, settled=settled, person=person, forcefiles=files, reason=reason)
+
+    if not settled:
+        return verdict(Ready.NO, _waiting(exposure, counts, policy, now))
+    complete = counts[CcdState.COMPLETE]
+    summary = _summary(exposure, counts)
+    if complete < policy.min_complete_ccds:
+        return verdict(
+            Ready.NO,
+            f"{summary}; {policy.min_complete_ccds} complete ones are needed. It does not go on by itself: look at"
+            f" `desgw-daemon status {exposure.expnum}`, then `desgw-daemon queue retry {exposure.expnum}` or"
+            f" `desgw-daemon queue remove {exposure.expnum}`",
+            person=True,
+        )
+    if files.surplus and policy.surplus == "hold":
+        return verdict(
+            Ready.NO,
+            f"{summary}; {plural(len(files.surplus), 'forcephoto file')} more than expected, of no complete CCD:"
+            f" {some(files.surplus)}. A person must look: move them away on /pnfs and it goes on within"
+            f' {span(policy.recheck)}, or set readiness.surplus = "ignore"',
+            person=True,
+        )
+    if files.found == files.expected:
+        extra = f"; {plural(len(files.ignored), 'file')} of failed CCDs ignored" if files.ignored else ""
+        return verdict(Ready.FULL, f"{summary}; all {files.expected} forcephoto files of the complete CCDs{extra}")
+    lacking = f"{files.found} of {files.expected} forcephoto files; missing: {some(files.missing)}"
+    if files.found > policy.min_forcefile_fraction * files.expected:
+        if waiting := _empty_files_may_fill(exposure, policy, now):
+            return verdict(Ready.NO, f"{summary}; {lacking}. {waiting}")
+        return verdict(Ready.PARTIAL, f"{summary}; {lacking}")
+    need = f"{summary}; {lacking}. More than {policy.min_forcefile_fraction:.0%} are needed"
+    until = exposure.news_at + policy.grace_after_dag
+    if now < until:
+        return verdict(Ready.NO, f"{need}; it waits for them until {at(until)}")
+    return verdict(
+        Ready.NO,
+        f"{need}, and nothing new came since {at(exposure.news_at)}. It does not go on by itself: see"
+        f" `desgw-daemon status {exposure.expnum}`, then `desgw-daemon queue retry {exposure.expnum}`",
+        person=True,
+    )
+
+
+def _empty_files_may_fill(exposure: Exposure, policy: Policy, now: datetime) -> str | None:
+    """A file of size 0 is still being written (dCache shows it so), for a while."""
+    complete = {ccd.ccd for ccd in exposure.ccds if ccd.state is CcdState.COMPLETE}
+    empty = [
+        file
+        for file in fresh_forcefiles(exposure)
+        if file.size == 0 and file.ccd in complete and file.kind is not None and file.band == exposure.band
+    ]
+    filling = [file for file in empty if now - file.first_seen < policy.zero_size_after]
+    if not filling:
+        return None
+    until = max(file.first_seen for file in filling) + policy.zero_size_after
+    return f"It waits until {at(until)} for {plural(len(filling), 'empty file')} to be filled"
+
+
+def _summary(exposure: Exposure, counts: Counter[CcdState]) -> str:
+    """``55 of 59 CCDs complete, 3 failed (2 at RUN18_x, 1 at RUN05_y), 1 lost``."""
+    parts = [f"{counts[CcdState.COMPLETE]} of {EXPECTED_CCDS} CCDs complete"]
+    if counts[CcdState.FAILED]:
+        steps = tally(ccd.step or "?" for ccd in exposure.ccds if ccd.state is CcdState.FAILED)
+        parts.append(f"{counts[CcdState.FAILED]} failed ({steps})")
+    for state, words in (
+        (CcdState.LOST, "lost"),
+        (CcdState.BROKEN, "broken"),
+        (CcdState.MISSING, "without a folder (likely broken)"),
+    ):
+        if counts[state]:
+            which = some(f"{exposure.band}_{ccd.ccd:02d}" for ccd in exposure.ccds if ccd.state is state)
+            parts.append(f"{counts[state]} {words} ({which})")
+    return ", ".join(parts)
+
+
+def _waiting(exposure: Exposure, counts: Counter[CcdState], policy: Policy, now: datetime) -> str:
+    """What an exposure that is not settled waits for, how far it is, and until when."""
+    if not exposure.ccds:
+        return f"not looked at yet; {_dag(exposure, policy)}"
+    pending = counts[CcdState.PENDING]
+    settling = sum(ccd.settled_at is None for ccd in exposure.ccds) - pending
+    waits = []
+    if pending:
+        waits.append(f"{plural(pending, 'CCD')} still to come")
+    if settling:
+        waits.append(f"{plural(settling, 'CCD')} settling (no change for {span(policy.settle)})")
+    done = _summary(exposure, counts) if pending < EXPECTED_CCDS else f"0 of {EXPECTED_CCDS} CCDs complete"
+    quiet = "" if exposure.news_at >= now else f", newest change {at(exposure.news_at)}"
+    return f"{done}; waits for {' and '.join(waits)}{quiet}; {_dag(exposure, policy)}"
+
+
+def _dag(exposure: Exposure, policy: Policy) -> str:
+    """What the queue says of its DAG, and when the waiting ends at the latest."""
+    submission = exposure.submission
+    if submission is None:
+        return (
+            "submitted by somebody else; CCDs without a sign count as lost"
+            f" {span(policy.adopted_deadline)} after the last change"
+        )
+    if submission.state in ENDED and submission.ended_at is not None:
+        until = submission.ended_at + policy.grace_after_dag
+        return f"its DAG {submission.state} at {at(submission.ended_at)}; what is missing at {at(until)} is lost"
+    nodes = (
+        f", {submission.nodes_done} of {submission.nodes_total} jobs done"
+        if submission.nodes_total and submission.nodes_done is not None
+        else ""
+    )
+    return (
+        f"its DAG is {submission.state}{nodes} since {at(submission.submitted_at or submission.intent_at)}"
+        f" (at the latest {at(submission.intent_at + policy.dag_deadline)})"
+    )

@@ -1,0 +1,212 @@
+"""Opening the SQLite file, bringing its schema up to date, checking it, saving a copy.
+
+WAL, foreign keys, a busy time-out, and BEGIN IMMEDIATE for what writes: a transaction that starts as a reader and
+then writes could find the file changed under it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError
+
+import desgw_daemon
+from desgw_daemon.errors import DesgwError
+from desgw_daemon.store.views import view_drift
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+DATABASE: Final = "desgw.db"
+#: How long a writer waits for another one (seconds).
+BUSY_TIMEOUT: Final = 15.0
+
+
+class SchemaError(DesgwError):
+    """The database is behind or ahead of the program, or no database of ours. Exit code 2."""
+
+    exit_code = 2
+
+
+def make_engine(path: Path) -> Engine:
+    """An engine on the file, which it creates on first use."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, record: Any) -> None:
+        # The driver's own transaction handling is switched off: BEGIN is ours, below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # NORMAL could lose the last commits when the power fails; an intent that was acted upon must not be lost.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        mode = "DEFERRED" if connection.get_execution_options().get("reading") else "IMMEDIATE"
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes; committed at the end, rolled back on an exception."""
+    with engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent view of the file that never blocks a writer."""
+    with engine.connect().execution_options(reading=True) as connection, connection.begin():
+        yield connection
+
+
+def _migrations() -> Path:
+    package = Path(desgw_daemon.__file__).parent
+    installed = package / "_installed" / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def _alembic(connection: Connection | None = None) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head_revision() -> str:
+    """The revision that this program works with."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_alembic()).get_current_head()
+    if head is None:
+        raise SchemaError("no migrations were installed with the program: install it again")
+    return head
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of the file, None for a new or empty one."""
+    from alembic.migration import MigrationContext
+
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def create_or_check(path: Path) -> Engine:
+    """The engine of a database that fits this program; a new file is created.
+
+    Raises SchemaError when the file is behind or ahead, or is no database: with the command that mends it.
+    """
+    new = not path.exists() or path.stat().st_size == 0
+    engine = make_engine(path)
+    try:
+        if new:
+            upgrade(engine)
+            _share(path)
+            return engine
+        with reading(engine) as connection:
+            found = revision_of(connection)
+            head = head_revision()
+            if found == head:
+                return engine
+            tables = connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one()
+    except DatabaseError as error:
+        engine.dispose()
+        raise SchemaError(_broken(path, error)) from error
+    engine.dispose()
+    if found is None and tables:
+        raise SchemaError(f"{path} is a database, but not one of desgw-daemon: move it away, or set paths.state")
+    if found is None or _knows(found):
+        raise SchemaError(
+            f"{path} was made by an older desgw-daemon (schema {found or 'none'}, this one needs {head}):"
+            " stop the daemon, then run: desgw-daemon db upgrade (it saves a copy first)"
+        )
+    raise SchemaError(
+        f"{path} was made by a newer desgw-daemon (schema {found}, this one knows {head}): install the newer program"
+    )
+
+
+def _broken(path: Path, error: DatabaseError) -> str:
+    cause = str(error.orig)
+    if "locked" in cause:
+        return f"{path} is locked by another program for more than {BUSY_TIMEOUT:.0f} s: see `fuser {path}`"
+    return f"{path} cannot be read: {cause}; the newest copy made by `desgw-daemon db backup` is the way back"
+
+
+def _knows(revision: str) -> bool:
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    try:
+        return ScriptDirectory.from_config(_alembic()).get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
+def _share(path: Path) -> None:
+    """Writable for the group, as the state folder is: people use the queue from their own accounts."""
+    for suffix in ("", "-wal", "-shm"):
+        file = Path(f"{path}{suffix}")
+        if file.exists() and file.stat().st_uid == os.geteuid():
+            file.chmod(0o664)
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to the head revision, in one transaction."""
+    from alembic import command
+
+    with writing(engine) as connection:
+        command.upgrade(_alembic(connection), "head")
+
+
+def problems_of(engine: Engine) -> tuple[str, ...]:
+    """What is wrong with the file: its integrity, its schema's drift from the models, its views."""
+    from alembic import command
+    from alembic.util import AutogenerateDiffsDetected
+
+    found: list[str] = []
+    with reading(engine) as connection:
+        for pragma in ("integrity_check", "foreign_key_check"):
+            rows = connection.execute(text(f"PRAGMA {pragma}")).fetchall()
+            found += [f"{pragma}: {' '.join(map(str, row))}" for row in rows if row[0] != "ok"]
+        if revision_of(connection) != head_revision():
+            return (*found, f"schema {revision_of(connection)}, the program needs {head_revision()}")
+        found += [f"view {name} is not the program's" for name in view_drift(connection)]
+        try:
+            command.check(_alembic(connection))
+        except AutogenerateDiffsDetected as drift:
+            found.append(f"the tables differ from the models: {drift}")
+    return tuple(found)
+
+
+def backup(source: Path, target: Path) -> None:
+    """Copy the database while others use it, checked before it gets its name.
+
+    Raises SchemaError when the copy does not pass SQLite's integrity check, FileExistsError when target is there.
+    """
+    if target.exists():
+        raise FileExistsError(target)
+    unfinished = target.with_name(target.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    with sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT) as old:
+        new = sqlite3.connect(unfinished)
+        try:
+            old.backup(new)
+            (answer,) = new.execute("PRAGMA integrity_check").fetchone()
+        finally:
+            new.close()
+    old.close()
+    if answer != "ok":
+        raise SchemaError(f"the copy of {source} is broken ({answer}); it is left as {unfinished}")
+    unfinished.rename(target)

@@ -1,0 +1,322 @@
+"""The tables. docs/database.md describes each column; migrations/ brings older files up to date.
+
+Times are stored as UTC without a zone (SQLite has no type for them); the views show them as
+``2026-11-22T02:14:05Z``. Lists of names are JSON. `table=True` models do not validate: what comes here
+has been checked before.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Dialect, Index, Text, text
+from sqlalchemy.types import DateTime, TypeDecorator
+from sqlmodel import JSON, Field, SQLModel
+
+from desgw_daemon.domain.states import (
+    CcdState,
+    ExposureState,
+    MakingState,
+    Ready,
+    RunState,
+    SubmissionState,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes outside, naive UTC inside."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the file. Raises ValueError for a naive datetime: nobody could tell what it means."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the file."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _when(nullable: bool = True) -> Any:
+    return Field(default=None, sa_column=Column(UtcDateTime(), nullable=nullable))
+
+
+def _names() -> Any:
+    return Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+
+
+def _state(states: type[StrEnum], name: str) -> CheckConstraint:
+    allowed = ", ".join(f"'{state.value}'" for state in states)
+    return CheckConstraint(f"state IN ({allowed})", name=name)
+
+
+class ExposureRow(SQLModel, table=True):
+    """An exposure of the queue."""
+
+    __tablename__ = "exposure"
+    __table_args__ = (
+        # Two indexes, since NULLs are distinct for SQLite: an exposure that waits for its data has no
+        # nite yet, and there is one such per season.
+        Index("ux_exposure_identity", "season", "nite", "expnum", unique=True),
+        Index("ux_exposure_waiting", "season", "expnum", unique=True, sqlite_where=text("nite IS NULL")),
+        Index("ix_exposure_expnum", "expnum"),
+        _state(ExposureState, "ck_exposure_state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    season: int
+    nite: str | None = None
+    expnum: int
+    band: str | None = None
+    state: str = ExposureState.QUEUED.value
+    reason: str = ""
+    since: datetime = _when(nullable=False)
+    queued_at: datetime = _when(nullable=False)
+    added_by: str = ""
+    held: bool = False
+    hold_reason: str | None = None
+    watch_only: bool = False
+    priority: int = 0
+    attempt: int = 1
+    ready: str = Ready.NO.value
+    news_at: datetime = _when(nullable=False)
+    folders_at: datetime | None = _when()
+    forcefiles_at: datetime | None = _when()
+    full_look_at: datetime | None = _when()
+    recheck_asked_at: datetime | None = _when()
+    as_of: datetime | None = _when()
+    unseen_since: datetime | None = _when()
+    unseen_problem: str | None = None
+    forcefiles_expected: int = 0
+    forcefiles_found: int = 0
+    forcefiles_missing: list[str] = _names()
+    forcefiles_surplus: list[str] = _names()
+
+
+class CcdRow(SQLModel, table=True):
+    """One of the 59 CCDs of an exposure."""
+
+    __tablename__ = "ccd"
+    __table_args__ = (_state(CcdState, "ck_ccd_state"),)
+
+    exposure_id: int = Field(foreign_key="exposure.id", primary_key=True)
+    ccd: int = Field(primary_key=True)
+    state: str = CcdState.PENDING.value
+    step: str | None = None
+    fails: list[str] = _names()
+    fail_stats: dict[str, tuple[int, float]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    stale: list[str] = _names()
+    job: str | None = None
+    host: str | None = None
+    tarball_size: int | None = None
+    tarball_mtime: float | None = None
+    foreign: list[str] = _names()
+    pair_at: datetime | None = _when()
+    changed_at: datetime | None = _when()
+    looks: int = 0
+    settled_at: datetime | None = _when()
+    reason: str | None = None
+    as_of: datetime | None = _when()
+
+
+class ForcefileRow(SQLModel, table=True):
+    """A file of an exposure's forcephoto folder."""
+
+    __tablename__ = "forcefile"
+
+    exposure_id: int = Field(foreign_key="exposure.id", primary_key=True)
+    name: str = Field(primary_key=True)
+    ccd: int | None = None
+    band: str | None = None
+    kind: str | None = None
+    size: int
+    mtime: float
+    first_seen: datetime = _when(nullable=False)
+    whole_at: datetime | None = _when()
+    as_of: datetime = _when(nullable=False)
+
+
+class MakingRow(SQLModel, table=True):
+    """A run of DAGMaker."""
+
+    __tablename__ = "dagmaker_run"
+    __table_args__ = (
+        Index("ix_dagmaker_run_exposure", "exposure_id"),
+        _state(MakingState, "ck_dagmaker_run_state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    exposure_id: int = Field(foreign_key="exposure.id")
+    attempt: int
+    state: str = MakingState.INTENT.value
+    folder: str
+    intent_at: datetime = _when(nullable=False)
+    ended_at: datetime | None = _when()
+    exit_code: int | None = None
+    reason: str | None = None
+
+
+class SubmissionRow(SQLModel, table=True):
+    """An attempt to run an exposure's DAG."""
+
+    __tablename__ = "submission"
+    __table_args__ = (
+        Index("ux_submission_attempt", "exposure_id", "attempt", unique=True),
+        Index("ux_submission_tag", "tag", unique=True),
+        _state(SubmissionState, "ck_submission_state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    exposure_id: int = Field(foreign_key="exposure.id")
+    attempt: int
+    tag: str
+    engine: str
+    state: str = SubmissionState.INTENT.value
+    dag_path: str
+    dag_sha256: str
+    intent_at: datetime = _when(nullable=False)
+    job_id: str | None = None
+    submitted_at: datetime | None = _when()
+    ended_at: datetime | None = _when()
+    absent_at: datetime | None = _when()
+    nodes_total: int | None = None
+    nodes_done: int | None = None
+    nodes_failed: int | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+    as_of: datetime | None = _when()
+
+
+class PostprocRunRow(SQLModel, table=True):
+    """A run of post-processing."""
+
+    __tablename__ = "postproc_run"
+    __table_args__ = (
+        Index("ux_postproc_run_number", "season", "number", unique=True),
+        _state(RunState, "ck_postproc_run_state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    season: int
+    number: int
+    state: str = RunState.INTENT.value
+    bands: list[str] = _names()
+    fingerprint: str
+    skipto: int = 0
+    skipto_reason: str = ""
+    folder: str
+    asked_by: str | None = None
+    intent_at: datetime = _when(nullable=False)
+    started_at: datetime | None = _when()
+    ended_at: datetime | None = _when()
+    exit_code: int | None = None
+    step: int | None = None
+    step_at: datetime | None = _when()
+    reason: str | None = None
+
+
+class PostprocExposureRow(SQLModel, table=True):
+    """Which exposures are in which run."""
+
+    __tablename__ = "postproc_exposure"
+
+    run_id: int = Field(foreign_key="postproc_run.id", primary_key=True)
+    exposure_id: int = Field(foreign_key="exposure.id", primary_key=True)
+
+
+class AlertRow(SQLModel, table=True):
+    """Something that a person should know. Cleared ones stay as history."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        # One alert per root cause at a time.
+        Index("ux_alert_up", "key", unique=True, sqlite_where=text("cleared_at IS NULL")),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str
+    rule: str
+    severity: str
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    season: int | None = None
+    nite: str | None = None
+    expnum: int | None = None
+    raised_at: datetime = _when(nullable=False)
+    cleared_at: datetime | None = _when()
+    told_at: datetime | None = _when()
+    cleared_told_at: datetime | None = _when()
+    times_told: int = 0
+
+
+class TransitionRow(SQLModel, table=True):
+    """One change of state: when, what, from, to, why, who. Rows are only ever added."""
+
+    __tablename__ = "transition"
+    __table_args__ = (Index("ix_transition_exposure", "exposure_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = _when(nullable=False)
+    kind: str
+    exposure_id: int | None = Field(default=None, foreign_key="exposure.id")
+    ccd: int | None = None
+    season: int | None = None
+    subject: str = ""
+    before: str | None = None
+    after: str
+    why: str
+    who: str = "daemon"
+
+
+class PollRow(SQLModel, table=True):
+    """One cycle: how long it took, what it looked at, and what that cost."""
+
+    __tablename__ = "poll"
+
+    id: int | None = Field(default=None, primary_key=True)
+    started_at: datetime = _when(nullable=False)
+    ended_at: datetime | None = _when()
+    exposures: int = 0
+    listings: int = 0
+    stats: int = 0
+    reads: int = 0
+    look_seconds: float = 0.0
+    unseen: int = 0
+    pnfs_problem: str | None = None
+    engine_problem: str | None = None
+    workflow_problem: str | None = None
+    making_problem: str | None = None
+    actions: int = 0
+    error: str | None = None
+
+
+class RequestRow(SQLModel, table=True):
+    """A person's wish that only the daemon carries out."""
+
+    __tablename__ = "request"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    season: int
+    skipto: int | None = None
+    asked_at: datetime = _when(nullable=False)
+    asked_by: str
+    answered_at: datetime | None = _when()
+    answer: str | None = None
+
+
+class SettingRow(SQLModel, table=True):
+    """A switch that people turn: `paused`."""
+
+    __tablename__ = "setting"
+
+    key: str = Field(primary_key=True)
+    value: str
+    at: datetime = _when(nullable=False)
+    who: str

@@ -1,0 +1,124 @@
+"""The views for people and for the reading commands: names spelt out, times as text, counts made.
+
+`db check` compares what stands in the file with what stands here: a view is never edited in place, but
+changed by a migration that calls `create_views`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from desgw_daemon.domain.decam import EXPECTED_CCDS
+
+
+def _utc(column: str) -> str:
+    name = column.rsplit(".", 1)[-1]
+    return f"strftime('%Y-%m-%dT%H:%M:%SZ', {column}) AS {name}"
+
+
+#: Shown with every row that belongs to an exposure.
+_WHOSE: Final = "e.season, e.nite, e.expnum, e.band"
+
+VIEWS: Final[Mapping[str, str]] = {
+    "v_exposure": f"""
+SELECT {_WHOSE}, e.state, e.held <> 0 AS held, e.hold_reason, e.watch_only <> 0 AS watch_only, e.priority, e.attempt,
+  e.reason, e.ready,
+  {EXPECTED_CCDS} AS ccds_expected,
+  coalesce(c.complete, 0) AS ccds_complete,
+  coalesce(c.failed, 0) AS ccds_failed,
+  {EXPECTED_CCDS} - coalesce(c.final, 0) AS ccds_pending,
+  coalesce(c.missing, 0) AS ccds_missing,
+  coalesce(c.broken, 0) AS ccds_broken,
+  coalesce(c.lost, 0) AS ccds_lost,
+  e.forcefiles_expected, e.forcefiles_found, e.forcefiles_missing, e.forcefiles_surplus,
+  {_utc("e.since")}, {_utc("e.queued_at")}, e.added_by, {_utc("e.news_at")}, {_utc("e.as_of")},
+  {_utc("e.unseen_since")}, e.unseen_problem,
+  e.id AS exposure_id
+FROM exposure e
+LEFT JOIN (
+  SELECT exposure_id,
+    sum(state = 'complete') AS complete, sum(state = 'failed') AS failed, sum(state = 'missing') AS missing,
+    sum(state = 'broken') AS broken, sum(state = 'lost') AS lost, sum(state <> 'pending') AS final
+  FROM ccd GROUP BY exposure_id
+) c ON c.exposure_id = e.id
+""",
+    "v_night": """
+SELECT e.season, e.nite, count(*) AS exposures,
+  sum(e.state = 'queued') AS queued, sum(e.state = 'making') AS making, sum(e.state = 'submitting') AS submitting,
+  sum(e.state = 'processing') AS processing, sum(e.state = 'ready') AS ready,
+  sum(e.state = 'postprocessing') AS postprocessing, sum(e.state = 'done') AS done,
+  sum(e.state = 'attention') AS attention, sum(e.held <> 0) AS held,
+  strftime('%Y-%m-%dT%H:%M:%SZ', max(e.news_at)) AS news_at
+FROM exposure e WHERE e.state <> 'removed' GROUP BY e.season, e.nite
+""",
+    "v_failures": f"""
+SELECT {_WHOSE}, c.ccd, c.state, c.step, c.reason, c.job, c.host, {_utc("c.changed_at")}, {_utc("c.as_of")}
+FROM ccd c JOIN exposure e ON e.id = c.exposure_id
+WHERE c.state IN ('failed', 'missing', 'broken', 'lost')
+""",
+    "v_attention": f"""
+SELECT {_WHOSE}, e.state, e.reason, {_utc("e.since")}
+FROM exposure e WHERE e.state = 'attention'
+""",
+    "v_ccd": f"""
+SELECT {_WHOSE}, c.ccd, c.state, c.step, c.fails, c.stale, c.job, c.host, c.tarball_size, c.foreign_files,
+  c.reason, {_utc("c.changed_at")}, {_utc("c.settled_at")}, {_utc("c.as_of")}, c.exposure_id
+FROM (SELECT *, "foreign" AS foreign_files FROM ccd) c JOIN exposure e ON e.id = c.exposure_id
+""",
+    "v_submission": f"""
+SELECT {_WHOSE}, s.attempt, s.tag, s.engine, s.state, s.job_id, s.nodes_total, s.nodes_done, s.nodes_failed,
+  s.exit_code, s.reason, {_utc("s.intent_at")}, {_utc("s.submitted_at")}, {_utc("s.ended_at")}, {_utc("s.as_of")}
+FROM submission s JOIN exposure e ON e.id = s.exposure_id
+""",
+    "v_postproc": f"""
+SELECT r.season, r.number, r.state, r.skipto, r.skipto_reason, r.step, r.exit_code, r.reason, r.bands,
+  (SELECT count(*) FROM postproc_exposure p WHERE p.run_id = r.id) AS exposures,
+  (SELECT group_concat(e.expnum, ' ') FROM postproc_exposure p JOIN exposure e ON e.id = p.exposure_id
+   WHERE p.run_id = r.id) AS expnums,
+  r.folder, r.asked_by, {_utc("r.intent_at")}, {_utc("r.started_at")}, {_utc("r.ended_at")}, {_utc("r.step_at")}
+FROM postproc_run r
+""",
+    "v_alert": f"""
+SELECT a.key, a.rule, a.severity, a.text, a.season, a.nite, a.expnum, {_utc("a.raised_at")}, {_utc("a.cleared_at")},
+  a.times_told
+FROM alert a
+""",
+    "v_history": f"""
+SELECT t.id, {_utc("t.at")}, t.kind, t.subject, coalesce(e.season, t.season) AS season, e.nite, e.expnum, t.ccd,
+  t.before, t.after, t.why, t.who, t.exposure_id
+FROM "transition" t LEFT JOIN exposure e ON e.id = t.exposure_id
+""",
+    "v_poll": f"""
+SELECT p.id, {_utc("p.started_at")}, {_utc("p.ended_at")}, p.exposures, p.listings, p.stats, p.reads,
+  p.look_seconds, p.unseen, p.pnfs_problem, p.engine_problem, p.workflow_problem, p.making_problem, p.actions,
+  p.error
+FROM poll p
+""",
+}
+
+
+def create_views(connection: Connection) -> None:
+    """Drop the daemon's views and make them anew."""
+    drop_views(connection)
+    for name, select in VIEWS.items():
+        connection.execute(text(f"CREATE VIEW {name} AS{select}"))
+
+
+def drop_views(connection: Connection) -> None:
+    """Drop all views whose name begins with ``v_``: tables cannot be altered under them."""
+    rows = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'view' AND substr(name, 1, 2) = 'v_'"))
+    for (name,) in rows.fetchall():
+        connection.execute(text(f'DROP VIEW "{name}"'))
+
+
+def view_drift(connection: Connection) -> tuple[str, ...]:
+    """Names of the views that differ from those above, or are missing or superfluous."""
+    rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'view'")).fetchall()
+    have = {str(name): str(sql) for name, sql in rows}
+    want = {name: f"CREATE VIEW {name} AS{select}" for name, select in VIEWS.items()}
+    return tuple(
+        sorted(name for name in have.keys() | want.keys() if have.get(name, "").strip() != want.get(name, "").strip())
+    )
