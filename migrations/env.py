@@ -16,6 +16,7 @@ context.configure(
     # SQLite cannot alter a column: alembic copies the table.
     render_as_batch=True,
     compare_type=True,
+    user_module_prefix="",
     transactional_ddl=True,
 )
 with context.begin_transaction():

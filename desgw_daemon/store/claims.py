@@ -1,0 +1,190 @@
+"""Intents: what is about to be done is written down before it is done.
+
+Each claim looks once more at what is written down, inside its own transaction: two that would claim the same cannot
+both succeed, and a person's hold or removal that came in between wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from desgw_daemon.domain.snapshot import Exposure, Making, PostprocRun, Snapshot, Submission
+from desgw_daemon.domain.states import (
+    IN_FLIGHT,
+    MAKING_LIVE,
+    RUN_LIVE,
+    ExposureState,
+    MakingState,
+    RunState,
+    SubmissionState,
+)
+from desgw_daemon.store.journal import move_exposure, note
+from desgw_daemon.store.load import load_snapshot, table
+from desgw_daemon.store.tables import (
+    ExposureRow,
+    MakingRow,
+    PostprocExposureRow,
+    PostprocRunRow,
+    SubmissionRow,
+)
+
+
+def claim_making(
+    connection: Connection, exposure_id: int, *, attempt: int, folder_of: str, at: datetime
+) -> Making | None:
+    """Write down that DAGMaker is about to run, and return it; the one already written down, if there is one.
+
+    folder_of: template of its folder, with ``{number}``. None when the exposure has changed meanwhile.
+    """
+    exposure = _exposure(connection, exposure_id)
+    live = next((m for m in exposure.makings if m.state in MAKING_LIVE), None)
+    if live is not None:
+        return live
+    if exposure.state is not ExposureState.QUEUED or exposure.attempt != attempt or exposure.held:
+        return None
+    rows = table(MakingRow)
+    number = sum(m.attempt == attempt for m in exposure.makings) + 1
+    connection.execute(
+        insert(rows).values(
+            exposure_id=exposure_id,
+            attempt=attempt,
+            state=MakingState.INTENT.value,
+            folder=folder_of.format(number=number),
+            intent_at=at,
+        )
+    )
+    move_exposure(connection, exposure, ExposureState.MAKING, at=at, why="DAGMaker is started")
+    return _exposure(connection, exposure_id).makings[-1]
+
+
+def claim_submission(
+    connection: Connection,
+    exposure_id: int,
+    *,
+    attempt: int,
+    tag: str,
+    engine: str,
+    dag_path: str,
+    dag_sha256: str,
+    at: datetime,
+) -> Submission | None:
+    """Write down that a DAG is about to be submitted. None when it is no longer to be, or has been already."""
+    exposure = _exposure(connection, exposure_id)
+    if exposure.state is not ExposureState.SUBMITTING or exposure.attempt != attempt or exposure.held:
+        return None
+    if any(s.attempt == attempt or s.state in IN_FLIGHT for s in exposure.submissions):
+        return None
+    connection.execute(
+        insert(table(SubmissionRow)).values(
+            exposure_id=exposure_id,
+            attempt=attempt,
+            tag=tag,
+            engine=engine,
+            state=SubmissionState.INTENT.value,
+            dag_path=dag_path,
+            dag_sha256=dag_sha256,
+            intent_at=at,
+        )
+    )
+    note(
+        connection,
+        at=at,
+        kind="submission",
+        subject=tag,
+        before=None,
+        after=SubmissionState.INTENT.value,
+        why="about to be submitted",
+        exposure_id=exposure_id,
+        season=exposure.season,
+    )
+    return _exposure(connection, exposure_id).submissions[-1]
+
+
+def claim_run(
+    connection: Connection,
+    *,
+    season: int,
+    exposure_ids: Sequence[int],
+    bands: Sequence[str],
+    fingerprint: str,
+    skipto: int,
+    skipto_reason: str,
+    folder_of: str,
+    asked_by: str | None,
+    why: str,
+    at: datetime,
+) -> PostprocRun | None:
+    """Write down that post-processing is about to start, with its exposures. None when it may not any more.
+
+    folder_of: template of its folder, with ``{number}``.
+    """
+    snapshot = load_snapshot(connection, with_ccds_of=())
+    if any(run.state in RUN_LIVE for run in snapshot.runs) or not exposure_ids:
+        return None
+    members = [e for e in snapshot.exposures if e.id in set(exposure_ids)]
+    allowed = {ExposureState.READY, ExposureState.DONE, ExposureState.ATTENTION}
+    if any(e.held or e.state not in allowed for e in members) or len(members) != len(exposure_ids):
+        return None
+    runs = table(PostprocRunRow)
+    number = 1 + (connection.execute(select(func.max(runs.c.number)).where(runs.c.season == season)).scalar_one() or 0)
+    key = connection.execute(
+        insert(runs).values(
+            season=season,
+            number=number,
+            state=RunState.INTENT.value,
+            bands=list(bands),
+            fingerprint=fingerprint,
+            skipto=skipto,
+            skipto_reason=skipto_reason,
+            folder=folder_of.format(number=number),
+            asked_by=asked_by,
+            intent_at=at,
+        )
+    ).inserted_primary_key
+    assert key is not None
+    note(
+        connection,
+        at=at,
+        kind="postproc_run",
+        subject=f"season {season} run {number}",
+        before=None,
+        after=RunState.INTENT.value,
+        why=why,
+        who=asked_by or "daemon",
+        season=season,
+    )
+    for exposure in members:
+        connection.execute(insert(table(PostprocExposureRow)).values(run_id=key[0], exposure_id=exposure.id))
+        into = f"goes into post-processing run {number} of season {season}"
+        before = exposure
+        if exposure.state is ExposureState.ATTENTION:
+            move_exposure(
+                connection, exposure, ExposureState.READY, at=at, why="asked for again", who=asked_by or "daemon"
+            )
+            before = _exposure(connection, exposure.id)
+        move_exposure(connection, before, ExposureState.POSTPROCESSING, at=at, why=into)
+    return next(run for run in load_snapshot(connection, with_ccds_of=()).runs if run.id == key[0])
+
+
+def ask_recheck(connection: Connection, exposure_id: int, *, at: datetime) -> None:
+    """Have every CCD and forcefile of an exposure looked at in the next tick."""
+    rows = table(ExposureRow)
+    connection.execute(update(rows).where(rows.c.id == exposure_id).values(recheck_asked_at=at))
+
+
+def set_reason(connection: Connection, exposure: Exposure, reason: str) -> None:
+    """Write down why an exposure waits, if it has not moved meanwhile. No transition: its state stays."""
+    if exposure.reason == reason:
+        return
+    rows = table(ExposureRow)
+    connection.execute(
+        update(rows).where(rows.c.id == exposure.id, rows.c.state == exposure.state.value).values(reason=reason)
+    )
+
+
+def _exposure(connection: Connection, exposure_id: int) -> Exposure:
+    snapshot: Snapshot = load_snapshot(connection, with_ccds_of=())
+    return next(exposure for exposure in snapshot.exposures if exposure.id == exposure_id)

@@ -1,0 +1,297 @@
+"""What people do to the queue, each in one transaction: the daemon sees it in its next cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, update
+
+from desgw_daemon.domain.snapshot import Exposure
+from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState, Ready
+from desgw_daemon.errors import Refused, UsageError
+from desgw_daemon.store.journal import move_exposure, note
+from desgw_daemon.store.load import load_snapshot, table
+from desgw_daemon.store.looks import forget_looks
+from desgw_daemon.store.tables import ExposureRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """An exposure that somebody wants in the queue. band and nite are None when not known yet."""
+
+    expnum: int
+    band: str | None
+    nite: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """The outcome of adding a list: what is new, what was there already (and how), what came back."""
+
+    new: tuple[int, ...]
+    known: tuple[str, ...]
+    again: tuple[int, ...]
+
+
+def add(
+    connection: Connection,
+    *,
+    season: int,
+    wishes: Sequence[Wish],
+    priority: int,
+    who: str,
+    at: datetime,
+    watch_only: bool = False,
+    source: str,
+) -> Added:
+    """Put exposures into the queue, all or none. One that is there already is named, and nothing happens to it.
+
+    Removed ones come back as a new attempt. watch_only: found on /pnfs, submitted by somebody else.
+    """
+    there: dict[tuple[int, str | None], Exposure] = {
+        (e.expnum, e.nite): e for e in load_snapshot(connection, with_ccds_of=()).exposures if e.season == season
+    }
+    new, known, again = [], [], []
+    for wish in wishes:
+        found = _same(there, wish)
+        if found is None:
+            _insert(connection, season, wish, priority, who, at, watch_only, source)
+            there[wish.expnum, wish.nite] = _placeholder(season, wish, at)
+            new.append(wish.expnum)
+        elif found.state is ExposureState.REMOVED:
+            why = f"added again from {source}"
+            _again(connection, found, at=at, who=who, why=why, watch_only=watch_only, priority=priority)
+            again.append(wish.expnum)
+        else:
+            known.append(f"{found.label} is {found.state} since {found.since:%Y-%m-%dT%H:%M:%SZ}")
+    return Added(new=tuple(new), known=tuple(known), again=tuple(again))
+
+
+def _same(there: dict[tuple[int, str | None], Exposure], wish: Wish) -> Exposure | None:
+    """The exposure of the season that the wish means: of its nite, or of any when no nite is said."""
+    if wish.nite is not None:
+        # One that still waits for its data is the same exposure: its nite was not known when it was added.
+        return there.get((wish.expnum, wish.nite)) or there.get((wish.expnum, None))
+    return next((exposure for (expnum, _), exposure in there.items() if expnum == wish.expnum), None)
+
+
+def _placeholder(season: int, wish: Wish, at: datetime) -> Exposure:
+    return Exposure(
+        id=0,
+        season=season,
+        expnum=wish.expnum,
+        nite=wish.nite,
+        band=wish.band,
+        state=ExposureState.QUEUED,
+        reason="",
+        since=at,
+        queued_at=at,
+        news_at=at,
+    )
+
+
+def _insert(
+    connection: Connection,
+    season: int,
+    wish: Wish,
+    priority: int,
+    who: str,
+    at: datetime,
+    watch_only: bool,
+    source: str,
+) -> None:
+    state = ExposureState.PROCESSING if watch_only else ExposureState.QUEUED
+    why = f"found on /pnfs by {source}: watched, never submitted" if watch_only else f"added from {source}"
+    exposure_id = connection.execute(
+        insert(table(ExposureRow)).values(
+            season=season,
+            nite=wish.nite,
+            expnum=wish.expnum,
+            band=wish.band,
+            state=state.value,
+            reason=why,
+            since=at,
+            queued_at=at,
+            added_by=who,
+            priority=priority,
+            watch_only=watch_only,
+            held=False,
+            attempt=1,
+            ready=Ready.NO.value,
+            news_at=at,
+            forcefiles_expected=0,
+            forcefiles_found=0,
+            forcefiles_missing=[],
+            forcefiles_surplus=[],
+        )
+    ).inserted_primary_key
+    assert exposure_id is not None
+    note(
+        connection,
+        at=at,
+        kind="exposure",
+        subject=_placeholder(season, wish, at).label,
+        before=None,
+        after=state.value,
+        why=why,
+        who=who,
+        exposure_id=exposure_id[0],
+        season=season,
+    )
+
+
+def learn_data(connection: Connection, exposure: Exposure, *, nite: str, band: str, at: datetime) -> None:
+    """Write down band and nite of an exposure that waited for them."""
+    rows = table(ExposureRow)
+    connection.execute(
+        update(rows)
+        .where(rows.c.id == exposure.id, rows.c.state == ExposureState.QUEUED.value)
+        .values(nite=nite, band=band, news_at=at)
+    )
+
+
+def pick(exposures: Iterable[Exposure], expnum: int, *, season: int | None, nite: str | None) -> Exposure:
+    """The one exposure that a command means.
+
+    Raises Refused when nothing fits, UsageError when several do: it names them, for --season and --nite.
+    """
+    found = [
+        e
+        for e in exposures
+        if e.expnum == expnum and (season is None or e.season == season) and (nite is None or e.nite == nite)
+    ]
+    if not found:
+        where = "".join([f" in season {season}" if season else "", f" of nite {nite}" if nite else ""])
+        raise Refused(f"exposure {expnum} is not known{where}; `desgw-daemon queue list` shows what is")
+    if len(found) > 1:
+        raise UsageError(
+            f"exposure {expnum} is known {len(found)} times: {'; '.join(e.label for e in found)};"
+            " say which with --season N or --nite N"
+        )
+    return found[0]
+
+
+def hold(connection: Connection, exposure: Exposure, *, who: str, why: str | None, at: datetime) -> bool:
+    """Start nothing new for an exposure. What runs goes on. False when it was held already."""
+    if exposure.held:
+        return False
+    _flag(connection, exposure, at=at, who=who, after="held", why=why or "held by hand", held=True, hold_reason=why)
+    return True
+
+
+def release(connection: Connection, exposure: Exposure, *, who: str, at: datetime) -> bool:
+    """Let a held exposure go on. False when it was not held."""
+    if not exposure.held:
+        return False
+    _flag(connection, exposure, at=at, who=who, after="released", why="released", held=False, hold_reason=None)
+    return True
+
+
+def _flag(
+    connection: Connection, exposure: Exposure, *, at: datetime, who: str, after: str, why: str, **values: object
+) -> None:
+    rows = table(ExposureRow)
+    connection.execute(update(rows).where(rows.c.id == exposure.id).values(news_at=at, **values))
+    note(
+        connection,
+        at=at,
+        kind="exposure",
+        subject=exposure.label,
+        before=exposure.state.value,
+        after=after,
+        why=why,
+        who=who,
+        exposure_id=exposure.id,
+        season=exposure.season,
+    )
+
+
+def live_reason(exposure: Exposure) -> str | None:
+    """Why an exposure may not be started anew: something of it may still run. None when nothing can."""
+    for making in exposure.makings:
+        if making.state in MAKING_LIVE:
+            return f"its DAGMaker runs since {making.intent_at:%Y-%m-%dT%H:%M:%SZ}"
+    for submission in exposure.submissions:
+        if submission.state in IN_FLIGHT:
+            return f"its DAG {submission.tag} is {submission.state}: it may still run"
+    if exposure.state is ExposureState.POSTPROCESSING:
+        return "it is in a run of post-processing"
+    return None
+
+
+def remove(connection: Connection, exposure: Exposure, *, who: str, at: datetime) -> bool:
+    """Take an exposure out. Raises Refused while something of it may still run. False when it was out."""
+    if exposure.state is ExposureState.REMOVED:
+        return False
+    if reason := live_reason(exposure):
+        raise Refused(f"{exposure.label} is not removed: {reason}. `queue hold` keeps anything new from starting")
+    return move_exposure(connection, exposure, ExposureState.REMOVED, at=at, why="removed by hand", who=who)
+
+
+def retry(connection: Connection, exposure: Exposure, *, who: str, at: datetime) -> str:
+    """Start an exposure anew, as a new attempt with a new tag; or, after a failed run, make it ready again.
+
+    Returns what was done, in words. Raises Refused while the last attempt may still live, or when it needs no retry.
+    """
+    if reason := live_reason(exposure):
+        raise Refused(f"{exposure.label} is not tried again: {reason}")
+    if exposure.state not in (ExposureState.ATTENTION, ExposureState.REMOVED, ExposureState.DONE):
+        raise Refused(
+            f"{exposure.label} is {exposure.state}: it goes on by itself; only one that needs attention, is done or was"
+            " removed can be tried again"
+        )
+    if exposure.state is ExposureState.ATTENTION and exposure.ready is not Ready.NO:
+        move_exposure(connection, exposure, ExposureState.READY, at=at, why="ready again, by hand", who=who)
+        return "ready for post-processing again"
+    attempt = _again(
+        connection,
+        exposure,
+        at=at,
+        who=who,
+        why="tried again by hand",
+        watch_only=exposure.watch_only,
+        priority=exposure.priority,
+    )
+    return "watched anew" if exposure.watch_only else f"queued as attempt {attempt}"
+
+
+def _again(
+    connection: Connection,
+    exposure: Exposure,
+    *,
+    at: datetime,
+    who: str,
+    why: str,
+    watch_only: bool,
+    priority: int,
+) -> int:
+    attempt = exposure.attempt + 1
+    forget_looks(connection, exposure.id)
+    move_exposure(
+        connection,
+        exposure,
+        ExposureState.PROCESSING if watch_only else ExposureState.QUEUED,
+        at=at,
+        why=f"{why}: attempt {attempt}",
+        who=who,
+        attempt=attempt,
+        ready=Ready.NO.value,
+        queued_at=at,
+        priority=priority,
+        watch_only=watch_only,
+        held=False,
+        hold_reason=None,
+        folders_at=None,
+        forcefiles_at=None,
+        full_look_at=None,
+        as_of=None,
+        unseen_since=None,
+        unseen_problem=None,
+        forcefiles_expected=0,
+        forcefiles_found=0,
+        forcefiles_missing=[],
+        forcefiles_surplus=[],
+    )
+    return attempt
