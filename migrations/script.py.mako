@@ -7,7 +7,7 @@ Before it: ${down_revision | comma,n}
 from __future__ import annotations
 
 import sqlalchemy as sa
-import sqlmodel
+from sqlmodel.sql.sqltypes import AutoString
 from alembic import op
 
 from desgw_daemon.store.tables import UtcDateTime

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlmodel.sql.sqltypes import AutoString
 
 from desgw_daemon.store.tables import UtcDateTime
 from desgw_daemon.store.views import create_views, drop_views
@@ -72,7 +73,10 @@ def upgrade() -> None:
         sa.Column("forcefiles_missing", sa.JSON(), nullable=False),
         sa.Column("forcefiles_surplus", sa.JSON(), nullable=False),
         sa.CheckConstraint(
-            "state IN ('queued', 'making', 'submitting', 'processing', 'ready', 'postprocessing', 'done', 'attention', 'removed')",
+            (
+                "state IN ('queued', 'making', 'submitting', 'processing', 'ready', 'postprocessing', "
+                "'done', 'attention', 'removed')"
+            ),
             name="ck_exposure_state",
         ),
         sa.PrimaryKeyConstraint("id"),
@@ -252,7 +256,10 @@ def upgrade() -> None:
         sa.Column("reason", AutoString(), nullable=True),
         sa.Column("as_of", UtcDateTime(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('intent', 'submitting', 'queued', 'running', 'held', 'done', 'failed', 'removed', 'rejected', 'unknown', 'lost')",
+            (
+                "state IN ('intent', 'submitting', 'queued', 'running', 'held', 'done', 'failed', "
+                "'removed', 'rejected', 'unknown', 'lost')"
+            ),
             name="ck_submission_state",
         ),
         sa.ForeignKeyConstraint(
