@@ -11,10 +11,12 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import PurePath
 from typing import Any, Final
 
+from desgw_daemon.domain.times import age as age
+from desgw_daemon.domain.times import utc as utc
 from desgw_daemon.errors import one_line
 
 _GAP: Final = "  "
@@ -26,28 +28,6 @@ _INDENT: Final = "    "
 def print_json(value: Any) -> None:
     """The value as JSON. Times as `utc` writes them, time spans in seconds, sets sorted."""
     print(json.dumps(value, indent=2, default=_as_json))
-
-
-def utc(time: datetime | None) -> str:
-    """2026-11-22T02:14:05Z, or "-" for None. The time must be aware."""
-    if time is None:
-        return "-"
-    if time.tzinfo is None:
-        raise ValueError(f"{time} has no time zone")
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def age(span: timedelta) -> str:
-    """How long, as people say it: "45 s", "12 min", "3 h 05 min", "2 d 4 h". Never negative."""
-    seconds = max(0, int(span.total_seconds()))
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 1:
-        return f"{seconds} s"
-    if hours < 1:
-        return f"{minutes} min"
-    if days < 1:
-        return f"{hours} h {minutes % 60:02d} min"
-    return f"{days} d {hours % 24} h"
 
 
 def print_table(

@@ -24,15 +24,15 @@ class Parser(argparse.ArgumentParser):
         self.set_defaults(parser=self)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
+        raise UsageError(f"{message} (see {self.prog} --help)")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse a value that is no choice (also a command that does not exist), naming the nearest."""
         if action.choices is None or value in action.choices:
             return
-        choices = [str(choice) for choice in action.choices]
-        what = action.metavar if isinstance(action.metavar, str) else "/".join(action.option_strings)
-        raise UsageError(f"{value!r} is no {what or 'choice'}; {_nearest(str(value), choices)}; see {self.prog} --help")
+        name = "/".join(action.option_strings) or action.metavar or action.dest
+        what = "there is no command" if isinstance(action.choices, dict) else f"{name} cannot be"
+        self.error(f"{what} {str(value)!r}; {_nearest(str(value), [str(choice) for choice in action.choices])}")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """The arguments as a namespace. Raises UsageError."""
@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         """Say why the words that are left over cannot be taken."""
         option = next((word.split("=")[0] for word in left if word.startswith("-")), None)
         if option is None:
-            used.error(f"too many arguments: {' '.join(left)}")
+            used.error(f"too much was given: {' '.join(left)}")
         if used is not self and option in self._option_string_actions:
             used.error(f"{option} stands before the command: {self.prog} {option} ... COMMAND")
         used.error(f"there is no option {option}; {_nearest(option, used._option_string_actions)}")
@@ -54,4 +54,4 @@ class Parser(argparse.ArgumentParser):
 def _nearest(word: str, choices: Iterable[str]) -> str:
     listed = list(choices)
     near = difflib.get_close_matches(word, listed, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(listed)}"
+    return f"did you mean {near[0]}?" if near else f"there is {', '.join(listed)}"

@@ -1,0 +1,1 @@
+"""Telling people: log, alerts, status. Reads and delivers; decides nothing, changes nothing."""

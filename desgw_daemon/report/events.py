@@ -1,0 +1,69 @@
+"""The catalogue of events: every name that may stand in the log, and what it means.
+
+A log call takes a member of this, so a name that is not here cannot be logged.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+
+
+@unique
+class Event(StrEnum):
+    """Name of an event; `meaning` says in one line when it is logged."""
+
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> Event:
+        event = str.__new__(cls, name)
+        event._value_ = name
+        event.meaning = meaning
+        return event
+
+    # The daemon
+    DAEMON_STARTED = "daemon_started", "The daemon has started; its cycles follow."
+    DAEMON_STOPPED = "daemon_stopped", "The daemon has come to its end, and why."
+    CYCLE_DONE = "cycle_done", "One cycle came to its end: what it saw, did and cost."
+    CYCLE_OVERRUN = "cycle_overrun", "A cycle took longer than poll.interval; the next one comes later."
+    PAUSED = "paused", "A person has paused the daemon: nothing new is made, submitted or started."
+    RESUMED = "resumed", "A person has ended the pause."
+    DATABASE_ERROR = "database_error", "The database could not be read or written; the cycle was given up."
+    LIBRARY_WARNING = "library_warning", "A library of ours has logged a warning or an error of its own."
+    LOG_LINES_LOST = "log_lines_lost", "Lines could not be written to the log file (a full disk, a folder away)."
+
+    # The configuration
+    CONFIG_TAKEN = "config_taken", "A changed daemon.toml was taken up."
+    CONFIG_REFUSED = "config_refused", "A changed daemon.toml is wrong; the values in force stay."
+    CONFIG_NEEDS_RESTART = "config_needs_restart", "A changed key takes effect at the next start only."
+    CONFIG_NOT_WATCHED = "config_not_watched", "Changes of local files are not noticed at once, but at each cycle."
+
+    # The queue
+    LIST_TAKEN = "list_taken", "A list of exposures was taken into the queue."
+    LIST_REFUSED = "list_refused", "A list of exposures was refused as a whole; a .why file lies beside it."
+    EXPOSURE_MOVED = "exposure_moved", "An exposure has changed its state."
+
+    # Making and submitting
+    DAGMAKER_STARTED = "dagmaker_started", "DAGMaker was started for an exposure."
+    DAGMAKER_ENDED = "dagmaker_ended", "DAGMaker has ended for an exposure, well or not."
+    DAG_SUBMITTED = "dag_submitted", "A DAG is in the queue of the engine."
+    SUBMISSION_REJECTED = "submission_rejected", "The engine has refused a DAG; nothing runs."
+    SUBMISSION_UNKNOWN = "submission_unknown", "It is not known whether a DAG was submitted; the engine is asked."
+    SUBMISSION_ADOPTED = "submission_adopted", "A submission that was in doubt was found in the engine."
+    DAG_ENDED = "dag_ended", "A DAG has come to its end, well or not."
+    ENGINE_SILENT = "engine_silent", "The engine does not answer; the state of the DAGs is unknown."
+    ENGINE_BACK = "engine_back", "The engine answers again."
+
+    # Watching
+    CCD_FAILED = "ccd_failed", "A CCD has left a FAIL file."
+    CCD_LATE_FAIL = "ccd_late_fail", "A CCD that was settled as complete has left a FAIL file afterwards."
+    PNFS_SILENT = "pnfs_silent", "/pnfs does not answer, or its root is away; what is there is unknown."
+    PNFS_BACK = "pnfs_back", "/pnfs answers again."
+
+    # Post-processing
+    POSTPROC_STARTED = "postproc_started", "Post-processing of a season was started."
+    POSTPROC_STEP = "postproc_step", "Post-processing has come to its next step."
+    POSTPROC_ENDED = "postproc_ended", "Post-processing of a season has ended, well or not."
+
+    # People
+    ALERT_RAISED = "alert_raised", "An alert is up: a person is wanted."
+    ALERT_CLEARED = "alert_cleared", "The cause of an alert has gone."
