@@ -23,7 +23,7 @@ from desgw_daemon.sandbox.scenario import SEARCH_CCDS, OlderNite, PlannedExposur
 #: Where the stand-ins' sources lie.
 STANDINS: Final = Path(__file__).parent / "standins"
 _WORKFLOW_PROGRAMS: Final = ("DAGMaker.sh", "SEdiff.sh", "RUNMON.sh", "dummyjob.sh")
-_POSTPROC_PROGRAMS: Final = ("run_postproc.py", "update_forcephoto_links.sh")
+_POSTPROC_PROGRAMS: Final = ("run_postproc.py", "postproc.py", "update_forcephoto_links.sh")
 
 
 @dataclass(frozen=True, slots=True)

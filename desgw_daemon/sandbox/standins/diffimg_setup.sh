@@ -1,7 +1,7 @@
 # Stand-in for Post-Processing's diffimg_setup.sh. To be sourced by bash in the Post-Processing folder.
 # It goes through every postproc_*.ini there, and leaves the last one's season set.
-export ROOTDIR=$(cd .. && pwd)/pnfs
-export ROOTDIR2=$PWD
+export ROOTDIR=$(cd .. && pwd -P)/pnfs
+export ROOTDIR2=$(pwd -P)
 export PYTHONPATH="$PWD/pylib${PYTHONPATH:+:$PYTHONPATH}"
 export DIFFIMG_HOST=FNAL
 echo "EUPS setup complete"

@@ -43,4 +43,5 @@ log_start() {
     quoted "${SEASON-}"
     log start "\"argv\": [$words], \"env\": {\"PROCESS\": \"${PROCESS-}\", \"SEASON\": $REPLY}"
     trap 'log end "\"rc\": $?"' EXIT
+    trap 'exit 143' TERM
 }
