@@ -18,7 +18,7 @@ _CLAIM_WITHIN: Final = timedelta(seconds=60)
 
 
 class NotStartedError(OSError):
-    """The keeper could not be started, or could not claim the folder. Nothing runs; it may be tried again."""
+    """The keeper could not be started, could not claim the folder, or did not say so in time. Try again."""
 
 
 def ensure_started(
@@ -44,7 +44,8 @@ def ensure_started(
 
     A command that cannot be started (no such program or cwd) is an end, with its error: see `look`.
 
-    :raises NotStartedError: nothing runs (no keeper, or the folder cannot be written to).
+    :raises NotStartedError: as far as anybody knows nothing runs (the folder cannot be written to, or the
+        machine hangs). Asking again is safe.
     :raises OSError: the folder cannot be made, or there is no room for the request.
     """
     folder = folder.absolute()

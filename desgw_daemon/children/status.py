@@ -126,9 +126,7 @@ def _lives(record: dict[str, Any] | None, started: dict[str, Any]) -> bool:
     if record is None or not isinstance(record.get("pid"), int):
         return False
     found = keeper.process(record["pid"])
-    return (
-        found is not None and found[0] == record.get("start") and started.get("boot_id") == keeper.boot_id()
-    )
+    return found is not None and found[0] == record.get("start") and started.get("boot_id") == keeper.boot_id()
 
 
 def _pid(command: dict[str, Any] | None) -> int | None:

@@ -1,0 +1,198 @@
+"""The contract between the daemon and whatever runs its DAGs.
+
+An engine is asked; it never decides, never retries, and never raises for anything that the system behind
+it says or fails to say: each answer is a value, and "I could not find out" is one of them.
+
+The key to everything is the **tag**: made by the caller, unique for ever, one for each submission attempt
+(season, exposure, attempt number), of the letters in `TAG`. It is written down by the caller before `submit`,
+and the engine attaches it to the DAG in such a way that `find` and `status` can ask for it later, from
+another process, after any crash. What an engine wants to remember of a tag, it keeps in files below a folder
+given at its construction.
+
+Never twice: `submit` for a tag that the engine already has is no second submission. Never lost: `Absent` is
+said only after successful, empty answers from every place where the DAG could be, queue and history.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from desgw_daemon.domain.states import SubmissionState
+
+#: A tag goes into ClassAd expressions, shell words and file names without quoting.
+TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitRequest:
+    """A DAG to be submitted.
+
+    dag_path: the DAG file, in the grammar of `dagfile`; the engine takes a copy, it may change afterwards.
+    workdir: the workflow folder; the paths of the DAG's scripts are relative to it.
+    env: the whole environment of the submission (PATH, credentials...), and nothing else is inherited.
+    output: what the submission says is written here for people (dag_submission_EXPNUM.out).
+    """
+
+    tag: str
+    dag_path: Path
+    workdir: Path
+    env: Mapping[str, str]
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The DAG is queued under this id, now or since an earlier submission with the same tag."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Proven not to be queued; the same tag may be submitted again.
+
+    permanent: as it is, it will never be accepted (a broken DAG, a missing script, a wrong role).
+    transient: later it may be (quota, no schedd, no room on the disk).
+    credential: later it may be, when a person or a service has renewed the credential.
+    """
+
+    kind: Literal["permanent", "transient", "credential"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Nobody knows whether it is queued (a time-out, an answer in unknown words). Only `find` may tell."""
+
+    reason: str
+
+
+SubmitOutcome = Accepted | Rejected | Unclear
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The ids that carry the tag, oldest first. More than one is a duplicate: somebody submitted twice."""
+
+    job_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Every place where it could be, queue and history, has answered, and none knows the tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """At least one place could not be asked: nothing may be concluded."""
+
+    reason: str
+
+
+FindOutcome = Found | Absent | NoAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagStatus:
+    """Where one DAG is.
+
+    state: queued, running, held, done, failed, removed or lost; no other. done and failed are what the
+    engine says of the DAG as a whole: the CCDs are judged by their files (a DAG of 58 good CCDs and a bad
+    one is failed). lost: it was accepted, and is gone without an end.
+    nodes_*: jobs of the DAG as lines of its file; failed ones do not include those that could not run
+    because of them. None where the engine does not tell.
+    exit_code: the DAG's, once it has ended by itself.
+    submitted_at, ended_at: the engine's times.
+    reason: for held, failed, removed and lost, the engine's words.
+    """
+
+    state: SubmissionState
+    job_id: str
+    nodes_total: int | None = None
+    nodes_done: int | None = None
+    nodes_failed: int | None = None
+    nodes_held: int | None = None
+    exit_code: int | None = None
+    submitted_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The DAGs that the engine knows, by tag. One that is missing here is not known to it."""
+
+    dags: Mapping[str, DagStatus]
+
+
+StatusOutcome = Answered | NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The engine has taken the order. Whether it had an effect, a later `status` tells."""
+
+
+OrderOutcome = Asked | Absent | NoAnswer
+
+
+class Engine(ABC):
+    """Something that runs DAGs. All methods may be called from any process, by one at a time for each tag.
+
+    None raises for what the system behind it says; a tag outside `TAG` is a mistake of the caller and
+    raises ValueError everywhere.
+    """
+
+    #: What stands in the submission's `engine` column.
+    name: str
+
+    @abstractmethod
+    def submit(self, request: SubmitRequest) -> SubmitOutcome:
+        """Submit a DAG under its tag, at most once.
+
+        If the engine can tell that the tag is there already, it answers Accepted with that id and submits
+        nothing; if it cannot tell, Unclear. After a crash in the middle, calling it again with the same
+        request is safe, but the caller asks `find` first. Blocks for as long as the system takes, bounded
+        by the engine's own time-out (then Unclear).
+        """
+
+    @abstractmethod
+    def find(self, tag: str) -> FindOutcome:
+        """Look for a tag everywhere it could be: the one way to resolve a crash or an Unclear.
+
+        An engine whose system could take a DAG twice first makes sure that no submission of this tag is still
+        under way. One Absent is no proof where the system's views lag: the caller wants two, some time apart,
+        before it submits anew.
+        """
+
+    @abstractmethod
+    def status(self, tags: Collection[str]) -> StatusOutcome:
+        """Where these DAGs are, in one query however many they are. Changes nothing."""
+
+    @abstractmethod
+    def hold(self, tag: str) -> OrderOutcome:
+        """Start no new jobs of this DAG; those that run go on. Harmless when held or ended already."""
+
+    @abstractmethod
+    def release(self, tag: str) -> OrderOutcome:
+        """Undo `hold`. Harmless when it is not held."""
+
+    @abstractmethod
+    def remove(self, tag: str) -> OrderOutcome:
+        """End the DAG and all its jobs for good. Harmless when it has ended already."""
+
+
+def checked(tag: str) -> str:
+    """The tag, if it is one.
+
+    :raises ValueError: it holds characters that no tag may hold.
+    """
+    if not TAG.fullmatch(tag):
+        raise ValueError(f"{tag!r} is no tag: letters, digits, '.', '_' and '-', at most 100")
+    return tag
