@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import select
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -55,14 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
         # Here, so that a reader that went away or a full disk is noticed while we can still say so.
-        sys.stdout.flush()
+        print(end="", flush=True)
     except DesgwError as error:
         print(f"{PROG}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _drop_output()
+        if not _reader_is_gone():
+            raise
         return PIPE_CLOSED
     return code
 
@@ -94,6 +96,13 @@ def _never_fail_on_odd_characters() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _drop_output() -> None:
-    """Send what is left to nowhere, or Python complains about the closed pipe when it ends."""
+def _reader_is_gone() -> bool:
+    """Whether it is our own output that nobody reads any more. What is left of it then goes to nowhere, or
+    Python would complain when it ends.
+    """
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in output.poll(0)):
+        return False
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True

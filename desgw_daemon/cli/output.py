@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, timedelta
 from pathlib import PurePath
+from shutil import get_terminal_size
 from typing import Any, Final
 
 from desgw_daemon.domain.times import age as age
@@ -44,9 +44,9 @@ def print_table(
     """
     cells = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(line[n]) for line in [list(headers), *cells]) for n in range(len(headers))]
-    terminal = sys.stdout.isatty()
+    terminal = os.isatty(1)
     lines = [list(headers), *cells]
-    whole = [_layout(line, headers, widths, right, _width() if terminal else None) for line in lines]
+    whole = [_layout(line, headers, widths, right, get_terminal_size().columns if terminal else None) for line in lines]
     if not terminal:
         print("\n".join(whole))
         return
@@ -86,12 +86,6 @@ def _layout(
         break_on_hyphens=False,
     )
     return "\n".join([start.rstrip(), *below])
-
-
-def _width() -> int:
-    """Columns of the terminal; $COLUMNS counts first, as everywhere."""
-    text = os.environ.get("COLUMNS", "")
-    return int(text) if text.isdigit() and int(text) else os.get_terminal_size(sys.stdout.fileno()).columns
 
 
 def _as_json(value: object) -> Any:

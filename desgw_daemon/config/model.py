@@ -75,7 +75,7 @@ class Dagmaker(Section):
     setup: InnerPath = Path("setup_img_proc.sh")
     setup_timeout: Span = timedelta(minutes=2)
     max_at_once: Annotated[int, Field(ge=1, le=50)] = 5
-    made_ahead: Annotated[int, Field(ge=1, le=100)] = 5
+    made_ahead: Annotated[int, Field(ge=1)] = 5
     timeout: Span = timedelta(hours=2)
 
 
@@ -222,7 +222,8 @@ def contradictions(config: Config) -> Iterator[tuple[str, str]]:
         seen.setdefault(path, key)
     if paths["pnfs"] in paths["state"].parents:
         yield "paths.state", f"lies inside paths.pnfs ({paths['pnfs']}); choose a folder on a local disk"
-    if config.log_file is not None:
+        return  # the log's place follows from it
+    if config.log_file is not None and len(seen) == len(paths):
         log = _plain(config.log_file)
         if paths["pnfs"] in log.parents:
             yield "log.file", f"lies inside paths.pnfs ({paths['pnfs']}); choose a file on a local disk"

@@ -24,15 +24,14 @@ def lines_of_keys(text: str) -> dict[str, int]:
             statement = tomllib.loads("\n".join(chunk) + "\n")
         except tomllib.TOMLDecodeError:
             continue
-        start = number - len(chunk) + 1
-        if chunk[0].lstrip().startswith("["):
-            section = next(iter(_leaves(statement)))
-            found.setdefault(".".join(section), start)
-        else:
-            for leaf in _leaves(statement):
-                whole = section + leaf
-                for depth in range(1, len(whole) + 1):
-                    found.setdefault(".".join(whole[:depth]), start)
+        header = chunk[0].lstrip().startswith("[")
+        before = () if header else section
+        for leaf in _leaves(statement):
+            whole = before + leaf
+            for depth in range(1, len(whole) + 1):
+                found.setdefault(".".join(whole[:depth]), number - len(chunk) + 1)
+            if header:
+                section = whole
         chunk = []
     return found
 

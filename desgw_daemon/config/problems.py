@@ -50,7 +50,7 @@ def _unknown(loc: tuple[str, ...], value: Any) -> str:
         return f"stands in no section; {_nearest(loc[0], section=None)}"
     if len(loc) == 1:
         sections = tuple(Config.model_fields)
-        near = difflib.get_close_matches(loc[0], sections, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(loc[0].lower(), sections, n=1, cutoff=0.5)
         listed = f"did you mean [{near[0]}]?" if near else f"the sections are {', '.join(sections)}"
         return f"is no section; {listed}"
     return f"is no key; {_nearest(loc[1], section=loc[0])}"
@@ -58,6 +58,7 @@ def _unknown(loc: tuple[str, ...], value: Any) -> str:
 
 def _nearest(name: str, *, section: str | None) -> str:
     """The key that was probably meant: in this section, else the same or a like name in another one."""
+    name = name.lower()
     own = section_keys(section) if section else ()
     near = difflib.get_close_matches(name, own, n=1, cutoff=0.7)
     if near:

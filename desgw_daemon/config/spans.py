@@ -53,11 +53,14 @@ def parse_span(value: object, *, zero: bool = False) -> timedelta:
 
 
 def format_span(span: timedelta) -> str:
-    """The span as daemon.toml would say it, in the largest unit that needs no fraction."""
+    """The span as daemon.toml would say it, in the largest unit that needs no fraction (else in ms)."""
     for unit, one in reversed(_UNITS.items()):
         if span and not span % one:
             return f"{span // one} {unit}"
-    return f"{span.total_seconds():g} s"
+    if not span:
+        return "0 s"
+    whole, rest = divmod(span // timedelta(microseconds=1), 1000)
+    return f"{whole}.{rest:03d} ms"
 
 
 def _times(number: float, unit: str) -> timedelta:
