@@ -38,7 +38,7 @@ def process(pid: int) -> tuple[int, int] | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # gone, or hidden: somebody else's
         return None
     # proc(5): after the name in parentheses come state, ppid, pgrp, session; the start time is the 20th
     if fields[0] in (b"Z", b"X"):
@@ -197,13 +197,12 @@ class Keeper:
         os.execvpe(self.argv[0], self.argv, self.env)
 
     def _end_rest(self) -> None:
-        """End what the command has left running in its session."""
+        """End what the command has left running in its session; what hangs on a mount may survive even that."""
         assert self.pid is not None
-        deadline = time.monotonic() + GRACE_SECONDS
-        number = signal.SIGTERM
-        while signal_session(self.pid, number):
-            if time.monotonic() > deadline:
-                number = signal.SIGKILL
+        begun = time.monotonic()
+        while (waited := time.monotonic() - begun) < 2 * GRACE_SECONDS:
+            if not signal_session(self.pid, signal.SIGTERM if waited < GRACE_SECONDS else signal.SIGKILL):
+                return
             time.sleep(0.1)
 
     def _write_exit(self, record: dict[str, object]) -> None:

@@ -93,7 +93,7 @@ def stop(folder: Path) -> None:
     Returns at once while its keeper lives, which sees to it; else within 2 s. Does nothing when it is not
     running; `look` tells when it has ended.
 
-    :raises OSError: the folder cannot be read.
+    :raises OSError: the folder cannot be read, or the command is another account's.
     """
     started = _read(folder / "started")
     if started is None:

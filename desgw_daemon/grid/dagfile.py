@@ -87,12 +87,11 @@ class Dag:
     @property
     def template_jobs(self) -> tuple[SediffArgs, ...]:
         """What the template exposures' lines say, each exposure once, in order."""
-        found = {
-            (job.sediff.expnum, job.sediff.band): job.sediff
-            for job in reversed(self.jobs)
-            if job.sediff and job.sediff.is_template
-        }
-        return tuple(reversed(found.values()))
+        found: dict[tuple[int, str], SediffArgs] = {}
+        for job in self.jobs:
+            if job.sediff and job.sediff.is_template:
+                found.setdefault((job.sediff.expnum, job.sediff.band), job.sediff)
+        return tuple(found.values())
 
     @property
     def has_serial(self) -> bool:

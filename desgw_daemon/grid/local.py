@@ -148,7 +148,8 @@ class LocalEngine(Engine):
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        with FileLock(self._root / ".lock", timeout=_LOCK_SECONDS):
+        # the mode lets the others of the group in, too
+        with FileLock(self._root / ".lock", timeout=_LOCK_SECONDS, mode=0o664):
             yield
 
     def _next_cluster(self) -> int:

@@ -166,6 +166,31 @@ class TestItOutlivesItsStarter:
         (starter.place / "go").touch()
         until_over(folder)
 
+    @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+    def test_starter_is_ended(self, starter: Starter, number: signal.Signals) -> None:
+        """Signals to the starter's process group, such as a terminal's, end the starter alone."""
+        program = (
+            "import sys, time; from pathlib import Path; from desgw_daemon.children import ensure_started;"
+            "place = Path(sys.argv[1]); ensure_started(place / 'child', ['bash', '-c', 'while [ ! -e go ]; do"
+            " sleep 0.02; done'], cwd=place, env={'PATH': sys.argv[2]}, output=place / 'out', timeout=None);"
+            "print(flush=True); time.sleep(60)"
+        )
+        victim = subprocess.Popen(
+            [sys.executable, "-c", program, str(starter.place), os.environ["PATH"]],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert victim.stdout is not None
+        with victim.stdout:
+            victim.stdout.readline()
+        os.killpg(victim.pid, number)
+        victim.wait()
+        assert look(starter.folder()).state == "running"
+        (starter.place / "go").touch()
+        assert until_over(starter.folder()).succeeded
+
 
 class TestLost:
     """What began, has no recorded end and is gone is lost; what still lives is not."""
