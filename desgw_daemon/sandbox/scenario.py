@@ -172,18 +172,17 @@ class Scenario:
 
 def small_scenario(exposures: int = 2) -> Scenario:
     """A night of so many good exposures, as quick as the machine lets it be."""
-    quick = timedelta(milliseconds=20)
     return Scenario(
         exposures=tuple(
             PlannedExposure(expnum=938524 + i, nite="20200304", band="iz"[i % 2]) for i in range(exposures)
         ),
         pace=Pace(
-            dagmaker=timedelta(milliseconds=100),
-            job=quick,
+            dagmaker=timedelta(milliseconds=50),
+            job=timedelta(milliseconds=10),
             copy=timedelta(0),
             late=timedelta(milliseconds=200),
             template=timedelta(0),
-            step=quick,
+            step=timedelta(milliseconds=5),
         ),
         watch=Watch(
             interval=timedelta(milliseconds=200),

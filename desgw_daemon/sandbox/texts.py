@@ -9,8 +9,8 @@ from typing import Final
 from desgw_daemon.sandbox.scenario import Scenario
 
 EXPOSURES_HEADER: Final = (
-    "  EXPNUM      NITE       MJD_OBS       RADEG    DECDEG   BAND  EXPTIME       PROPID  OBSTYPE    TEFF"
-    "                                             OBJECT\n"
+    f"{'EXPNUM':>8} {'NITE':>9} {'MJD_OBS':>13} {'RADEG':>11} {'DECDEG':>10} {'BAND':>6} {'EXPTIME':>8}"
+    f" {'PROPID':>12} {'OBSTYPE':>7} {'TEFF':>7} {'OBJECT':>50}\n"
 )
 
 
@@ -30,7 +30,7 @@ def _line(
     mjd = day.toordinal() - date(1858, 11, 17).toordinal() + 1 + expnum % 500 / 1500
     return band, (
         f"{expnum:>8} {nite:>9} {mjd:>13.6f} {ra:>11.6f} {dec:>10.6f} {band:>6} {exptime:>8.2f}"
-        f" {'2019B-0353':>11} {'object':>7} {teff:>7} {name:>50}\n"
+        f" {'2019B-0353':>12} {'object':>7} {teff:>7} {name:>50}\n"
     )
 
 

@@ -16,7 +16,7 @@ pause() {
 
 # never_end: until somebody ends us, or the sandbox is deleted.
 never_end() {
-    while [[ -p $sandbox/.sandbox/never ]]; do pause 2000; done
+    while [[ -p $sandbox/.sandbox/never ]]; do pause 500; done
 }
 
 # quoted TEXT: as a JSON string, in $REPLY.
