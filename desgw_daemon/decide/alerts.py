@@ -1,4 +1,4 @@
-"""Which alerts should be up now. The store raises and clears by the difference; a restart neither repeats nor loses one."""
+"""Which alerts should be up now. The store raises and clears by the difference: a restart repeats none, loses none."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
                 key="pnfs_silent",
                 rule="pnfs_silent",
                 severity="critical",
-                text=f"/pnfs cannot be seen since {at(since)}: {why}. Every CCD keeps its last state; it goes on by itself"
-                " when the mount answers. If it lasts, tell the storage service",
+                text=f"/pnfs cannot be seen since {at(since)}: {why}. Every CCD keeps its last state; it goes on by"
+                " itself when the mount answers. If it lasts, tell the storage service",
             )
         )
     if snapshot.engine_silent and now - snapshot.engine_silent[0] >= policy.poll_interval:
@@ -45,13 +45,14 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
                 text=f"the queue does not answer since {at(since)}: {why}. Nothing is taken for lost; submissions wait",
             )
         )
-    if snapshot.making_blocked:
+    if snapshot.making_blocked and now - snapshot.making_blocked[0] >= policy.poll_interval:
+        since, why = snapshot.making_blocked
         alerts.append(
             AlertWanted(
                 key="making_blocked",
                 rule="making_blocked",
                 severity="critical",
-                text=f"no DAG can be made: {snapshot.making_blocked}. Watching and post-processing go on; making starts"
+                text=f"no DAG can be made since {at(since)}: {why}. Watching and post-processing go on; making starts"
                 " again by itself when the cause has gone",
             )
         )
@@ -71,8 +72,8 @@ def _runs(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted
                     rule="postproc_failed",
                     severity="critical",
                     season=run.season,
-                    text=f"{name} with {plural(len(run.expnums), 'exposure')}: {run.reason}. Its output is in {run.folder};"
-                    f" then `desgw-daemon postproc run --season {run.season}`",
+                    text=f"{name} with {plural(len(run.expnums), 'exposure')}: {run.reason}. What it wrote is in"
+                    f" {run.folder}. Mend the cause, then `desgw-daemon postproc run --season {run.season}`",
                 )
             )
         elif run.state is RunState.RUNNING and now - heard >= policy.postproc_silent_after:
@@ -82,8 +83,9 @@ def _runs(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted
                     rule="postproc_silent",
                     severity="warning",
                     season=run.season,
-                    text=f"{name} has said nothing new for {span(now - heard)} (step {run.step}). It is not ended by the"
-                    f" daemon: look at its output in {run.folder}",
+                    text=f"{name} has said nothing new since {at(heard)} (step {run.step}), for more than"
+                    f" {span(policy.postproc_silent_after)}. It is never ended by the daemon: look at its output in"
+                    f" {run.folder}",
                 )
             )
     return alerts

@@ -97,7 +97,8 @@ def _queued(snapshot: Snapshot, exposure: Exposure) -> Action:
             " It goes on by itself when the file is refreshed",
         )
     if snapshot.making_blocked:
-        return _wait(exposure, f"no DAG can be made: {snapshot.making_blocked}")
+        since, why = snapshot.making_blocked
+        return _wait(exposure, f"no DAG can be made since {at(since)}: {why}")
     if rival := _same_expnum(snapshot, exposure):
         return _wait(
             exposure,

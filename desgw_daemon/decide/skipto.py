@@ -1,7 +1,7 @@
 """At which step run_postproc.py may start. The one place that knows.
 
-Above 0 only when an own, earlier run of the same exposures and bands has finished the steps before it, and every file that
-a start there reads is whole and was written by that run (or by the unbroken chain of runs before it that it
+Above 0 only when an own, earlier run of the same exposures and bands has finished the steps before it, and every file
+that a start there reads is whole and was written by that run (or by the unbroken chain of runs before it that it
 continued). SKIPTO > 0 takes the exposures from step0_expnums.txt: one that became ready later would be left out
 without a word, so a set that grew starts at 0.
 """

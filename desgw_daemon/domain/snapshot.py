@@ -82,6 +82,8 @@ class Making:
     state: MakingState
     folder: str
     intent_at: datetime
+    #: Of the DAG that it made.
+    dag_sha256: str | None = None
     ended_at: datetime | None = None
     exit_code: int | None = None
     reason: str | None = None
@@ -214,8 +216,8 @@ class Snapshot:
     paused_reason: str | None = None
     #: Seasons for which a person asked for post-processing, with the wish's id and forced SKIPTO.
     postproc_requests: Mapping[int, PostprocRequest] = field(default_factory=dict)
-    #: Reason why nothing can be made (the set-up script fails), else None.
-    making_blocked: str | None = None
+    #: Since when, and why, nothing can be made (the set-up script fails, the workflow folder is away).
+    making_blocked: tuple[datetime, str] | None = None
     #: Since when, and why, /pnfs has not answered.
     pnfs_silent: tuple[datetime, str] | None = None
     #: Since when, and why, the engine has not answered.

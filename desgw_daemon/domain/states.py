@@ -119,7 +119,8 @@ _LIVE = frozenset({_S.QUEUED, _S.RUNNING, _S.HELD, _S.DONE, _S.FAILED, _S.REMOVE
 #: What may follow each state of a submission. An ended one never lives again: a retry is a new attempt.
 SUBMISSION_TRANSITIONS: Final[Mapping[SubmissionState, frozenset[SubmissionState]]] = {
     _S.INTENT: frozenset({_S.SUBMITTING, _S.REMOVED, _S.REJECTED}) | _LIVE,
-    _S.SUBMITTING: frozenset({_S.REJECTED}) | _LIVE,
+    # Back to the intent: proven not to be queued, for a cause that passes.
+    _S.SUBMITTING: frozenset({_S.INTENT, _S.REJECTED}) | _LIVE,
     _S.QUEUED: _LIVE,
     _S.RUNNING: _LIVE,
     _S.HELD: _LIVE,

@@ -24,6 +24,8 @@ class Event(StrEnum):
     DAEMON_STARTED = "daemon_started", "The daemon has started; its cycles follow."
     DAEMON_STOPPED = "daemon_stopped", "The daemon has come to its end, and why."
     CYCLE_DONE = "cycle_done", "One cycle came to its end: what it saw, did and cost."
+    ACTION_FAILED = "action_failed", "One action of a cycle failed; the others were carried out."
+    CYCLE_FAILED = "cycle_failed", "A cycle ended with an error that nobody has foreseen; the next one tries again."
     CYCLE_OVERRUN = "cycle_overrun", "A cycle took longer than poll.interval; the next one comes later."
     PAUSED = "paused", "A person has paused the daemon: nothing new is made, submitted or started."
     RESUMED = "resumed", "A person has ended the pause."
@@ -54,6 +56,7 @@ class Event(StrEnum):
     ENGINE_BACK = "engine_back", "The engine answers again."
 
     # Watching
+    CCD_DONE = "ccd_done", "A CCD has left its tarball, and no FAIL."
     CCD_FAILED = "ccd_failed", "A CCD has left a FAIL file."
     CCD_LATE_FAIL = "ccd_late_fail", "A CCD that was settled as complete has left a FAIL file afterwards."
     PNFS_SILENT = "pnfs_silent", "/pnfs does not answer, or its root is away; what is there is unknown."

@@ -17,9 +17,7 @@ from desgw_daemon.store.tables import AlertRow, PollRow
 def begin_poll(connection: Connection, *, at: datetime) -> int:
     """A new row; its id."""
     key = connection.execute(
-        insert(table(PollRow)).values(
-            started_at=at, exposures=0, listings=0, stats=0, reads=0, look_seconds=0.0, unseen=0, actions=0
-        )
+        insert(table(PollRow)).values(started_at=at, exposures=0, listings=0, stats=0, reads=0, unseen=0, actions=0)
     ).inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -32,23 +30,18 @@ def write_poll(connection: Connection, poll_id: int, values: Mapping[str, Any]) 
 
 
 def silent_since(connection: Connection, column: str) -> tuple[datetime, str] | None:
-    """Since when, and why, a source (``pnfs_problem``, ...) has not answered; None when it has.
-
-    Only cycles that asked the source, and came to their end, count.
-    """
+    """Since when, and why, a source (``pnfs_problem``, ...) has not answered; None when the newest cycle heard it."""
     rows = table(PollRow)
+    # A cycle that was cut off before it had asked proves nothing.
+    asked = rows.c.look_seconds.is_not(None)
     newest = connection.execute(
-        select(rows.c[column]).where(rows.c.ended_at.is_not(None)).order_by(rows.c.id.desc()).limit(1)
-    ).first()
-    if newest is None or newest[0] is None:
+        select(rows.c[column]).where(asked).order_by(rows.c.id.desc()).limit(1)
+    ).scalar_one_or_none()
+    if newest is None:
         return None
-    last_good = connection.execute(
-        select(func.max(rows.c.id)).where(rows.c[column].is_(None), rows.c.ended_at.is_not(None))
-    ).scalar_one()
-    first_bad = connection.execute(
-        select(func.min(rows.c.started_at)).where(rows.c.id > (last_good or 0), rows.c.ended_at.is_not(None))
-    ).scalar_one()
-    return (first_bad, str(newest[0]))
+    last_good = connection.execute(select(func.max(rows.c.id)).where(asked, rows.c[column].is_(None))).scalar_one()
+    first_bad = connection.execute(select(func.min(rows.c.started_at)).where(asked, rows.c.id > (last_good or 0)))
+    return (first_bad.scalar_one(), str(newest))
 
 
 def forget_polls(connection: Connection, *, before: datetime) -> None:

@@ -106,8 +106,11 @@ def move_submission(
     who: str = "daemon",
     values: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Change a submission's state, if it still is what `submission` says. Returns whether it was changed."""
-    if after not in SUBMISSION_TRANSITIONS[submission.state]:
+    """Change a submission's state, if it still is what `submission` says. Returns whether it was changed.
+
+    The same state with another reason or other values is no change of state, and leaves no transition.
+    """
+    if after is not submission.state and after not in SUBMISSION_TRANSITIONS[submission.state]:
         raise ValueError(f"{submission.tag}: {submission.state} may not become {after}")
     rows = table(SubmissionRow)
     done = connection.execute(
@@ -115,7 +118,7 @@ def move_submission(
         .where(rows.c.id == submission.id, rows.c.state == submission.state.value)
         .values(state=after.value, reason=why, **(values or {}))
     ).rowcount
-    if done:
+    if done and after is not submission.state:
         note(
             connection,
             at=at,

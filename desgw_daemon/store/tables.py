@@ -157,6 +157,7 @@ class MakingRow(SQLModel, table=True):
     attempt: int
     state: str = MakingState.INTENT.value
     folder: str
+    dag_sha256: str | None = None
     intent_at: datetime = _when(nullable=False)
     ended_at: datetime | None = _when()
     exit_code: int | None = None
@@ -286,7 +287,7 @@ class PollRow(SQLModel, table=True):
     listings: int = 0
     stats: int = 0
     reads: int = 0
-    look_seconds: float = 0.0
+    look_seconds: float | None = None
     unseen: int = 0
     pnfs_problem: str | None = None
     engine_problem: str | None = None

@@ -1,0 +1,93 @@
+"""Running DAGMaker.sh: one for each exposure at a time, as a process that outlives the daemon."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from desgw_daemon.act.environment import child_environment, in_bash
+from desgw_daemon.children import ensure_started, look
+from desgw_daemon.domain.actions import MakeDag
+from desgw_daemon.domain.snapshot import Exposure, Making
+from desgw_daemon.domain.states import MakingState
+from desgw_daemon.store.claims import claim_making
+from desgw_daemon.store.database import writing
+from desgw_daemon.store.journal import move_making
+
+
+class DagMaker:
+    """Starts DAGMaker. It never waits for it: what became of it is read in a later tick."""
+
+    def __init__(
+        self,
+        *,
+        database: Engine,
+        workflow: Path,
+        setup: Path,
+        command: Sequence[str],
+        prefix: Sequence[str],
+        timeout: timedelta,
+        attempts: Path,
+    ) -> None:
+        """attempts: the folder below which each attempt has its own."""
+        self._database = database
+        self._workflow = workflow
+        self._setup = setup
+        self._command = tuple(command)
+        self._prefix = tuple(prefix)
+        self._timeout = timeout
+        self._attempts = attempts
+
+    def make(self, action: MakeDag, exposure: Exposure, now: datetime) -> Making | None:
+        """Start DAGMaker for an exposure, or take up a start that a crash has interrupted.
+
+        None when the exposure has changed meanwhile. Raises OSError when nothing could be started; the intent stays,
+        and the next tick tries again.
+        """
+        folder_of = str(self._attempts / tag_of(exposure, action.attempt) / "dagmaker-{number}")
+        with writing(self._database) as connection:
+            making = claim_making(connection, exposure.id, attempt=action.attempt, folder_of=folder_of, at=now)
+        if making is None or making.state is not MakingState.INTENT:
+            return making
+        folder = Path(making.folder)
+        if look(folder).state == "absent":
+            folder.mkdir(parents=True, exist_ok=True)
+            self._put_leftovers_aside(exposure.expnum, folder)
+            ensure_started(
+                folder,
+                in_bash(self._prefix, self._script(exposure.expnum)),
+                cwd=self._workflow,
+                env=child_environment(),
+                output=self._workflow / f"dagmaker_{exposure.expnum}.out",
+                timeout=self._timeout,
+            )
+        with writing(self._database) as connection:
+            move_making(connection, making, MakingState.RUNNING, at=now, why="DAGMaker runs")
+        return making
+
+    def _script(self, expnum: int) -> str:
+        """`source SETUP && exec ./DAGMaker.sh EXPNUM`; the set-up script sees no arguments of ours."""
+        return f"source {shlex.quote(str(self._setup))} && exec {shlex.join([*self._command, str(expnum)])}"
+
+    def _put_leftovers_aside(self, expnum: int, folder: Path) -> None:
+        """An older DAG or DONE would be taken for this run's, since DAGMaker ends with 0 after nearly anything."""
+        for leftover in (
+            self._workflow / f"mytemp_{expnum}" / "DAGMaker.DONE",
+            self._workflow / f"desgw_pipeline_{expnum}.dag",
+        ):
+            try:
+                data = leftover.read_bytes()
+            except FileNotFoundError:
+                continue
+            # Copied, then removed: the two folders may lie on different file systems.
+            (folder / f"before-{leftover.name}").write_bytes(data)
+            leftover.unlink()
+
+
+def tag_of(exposure: Exposure, attempt: int) -> str:
+    """The name of an attempt, unique for ever: it is the tag of its DAG, too."""
+    return f"dp{exposure.season}_{exposure.nite}_{exposure.expnum}_a{attempt}"

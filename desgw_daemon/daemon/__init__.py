@@ -1,0 +1,1 @@
+"""The daemon itself: one cycle (`tick`) and the loop that repeats it."""

@@ -1,0 +1,142 @@
+"""Carrying a plan out, one action at a time. One that fails says so and does not take the others with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy.exc import OperationalError
+
+from desgw_daemon.decide.skipto import SkiptoChoice, choose_skipto
+from desgw_daemon.domain.actions import (
+    Action,
+    LaunchPostproc,
+    MakeDag,
+    Move,
+    Recheck,
+    Reconcile,
+    StartPostproc,
+    SubmitDag,
+    Wait,
+    WaitSeason,
+)
+from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
+from desgw_daemon.domain.states import RUN_LIVE
+from desgw_daemon.observe.postproc import read_evidence
+from desgw_daemon.store.claims import ask_recheck, claim_run, set_reason
+from desgw_daemon.store.database import writing
+from desgw_daemon.store.journal import move_exposure
+from desgw_daemon.store.wishes import answer_request
+from desgw_daemon.wiring import House
+
+
+class Actor:
+    """Carries out the actions of one tick."""
+
+    def __init__(self, *, house: House, environment: Mapping[str, str] | None, clock: Callable[[], datetime]) -> None:
+        """environment: what submissions get; None while the set-up script has not run: nothing is submitted then."""
+        self._house = house
+        self._environment = environment
+        self._clock = clock
+        self._started: set[int] = set()
+
+    def carry_out(self, snapshot: Snapshot, actions: tuple[Action, ...], now: datetime) -> tuple[str, ...]:
+        """Do it all; what went wrong, one line each. What is only written down goes first, in one transaction."""
+        exposures = {exposure.id: exposure for exposure in snapshot.exposures}
+        with writing(self._house.database) as connection:
+            for action in actions:
+                match action:
+                    case Wait():
+                        set_reason(connection, exposures[action.exposure_id], action.reason)
+                    case Move():
+                        move_exposure(
+                            connection,
+                            exposures[action.exposure_id],
+                            action.after,
+                            at=now,
+                            why=action.reason,
+                            ready=action.ready.value,
+                        )
+                    case Recheck():
+                        ask_recheck(connection, action.exposure_id, at=now)
+        errors = []
+        for action in actions:
+            if isinstance(action, Wait | Move | Recheck | WaitSeason):
+                continue
+            try:
+                self._do(snapshot, exposures, action, now)
+            except OperationalError:
+                raise  # nothing can be written down: stop the doing
+            except Exception as error:  # noqa: BLE001 - one action that fails must not stop a night; it is reported
+                errors.append(f"{action}: {type(error).__name__}: {error}")
+        self._tidy(snapshot)
+        return tuple(errors)
+
+    def _tidy(self, snapshot: Snapshot) -> None:
+        """Take the ini of a season's last run out of the folder, unless the next one has been written down."""
+        newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
+        for run in newest.values():
+            if run.state not in RUN_LIVE and run.season not in self._started:
+                self._house.postprocessor.clear_away(run)
+
+    def _do(self, snapshot: Snapshot, exposures: Mapping[int, Exposure], action: Action, now: datetime) -> None:
+        house = self._house
+        match action:
+            case MakeDag():
+                house.dagmaker.make(action, exposures[action.exposure_id], now)
+            case SubmitDag() if self._environment is not None:
+                house.submitter.submit(action, exposures[action.exposure_id], self._environment, now)
+            case SubmitDag():
+                with writing(house.database) as connection:
+                    reason = "its DAG is made; it is submitted as soon as the set-up script works"
+                    set_reason(connection, exposures[action.exposure_id], reason)
+            case Reconcile():
+                exposure = exposures[action.exposure_id]
+                found = house.submitter.reconcile(action, exposure, self._environment, now)
+                with writing(house.database) as connection:
+                    set_reason(connection, exposure, f"{action.reason}. Last answer: {found}")
+            case StartPostproc():
+                self._start_postproc(snapshot, action, now)
+            case LaunchPostproc():
+                run = next(run for run in snapshot.runs if run.id == action.run_id)
+                house.postprocessor.launch(run, now)
+
+    def _start_postproc(self, snapshot: Snapshot, action: StartPostproc, now: datetime) -> None:
+        self._started.add(action.season)
+        choice = self.skipto(snapshot, action)
+        with writing(self._house.database) as connection:
+            run = claim_run(
+                connection,
+                season=action.season,
+                exposure_ids=action.exposure_ids,
+                bands=action.bands,
+                fingerprint=action.fingerprint,
+                skipto=choice.skipto,
+                skipto_reason=choice.reason,
+                folder_of=str(self._house.config.paths.state / "runs" / f"S{action.season}_{{number}}"),
+                asked_by=action.asked_by,
+                why=action.reason,
+                at=now,
+            )
+            if action.request_id is not None:
+                answer = "not started: its exposures have changed" if run is None else f"run {run.number}"
+                answer_request(connection, action.request_id, answer=answer, at=now)
+        if run is not None:
+            self._house.postprocessor.launch(run, now)
+
+    def skipto(self, snapshot: Snapshot, action: StartPostproc) -> SkiptoChoice:
+        """At which step the run is to start: computed, or what a person asked for."""
+        if action.forced_skipto is not None:
+            why = f"asked for by {action.asked_by}, whatever the evidence says"
+            return SkiptoChoice(skipto=action.forced_skipto, reason=why, rows=())
+        return skipto_for(self._house, snapshot.runs, action.season, action.fingerprint, action.expnums)
+
+
+def skipto_for(
+    house: House, runs: tuple[PostprocRun, ...], season: int, fingerprint: str, expnums: tuple[int, ...]
+) -> SkiptoChoice:
+    """The SKIPTO of a season's next run, from the files that its last run left."""
+    paths = house.config.paths
+    mine = [run for run in runs if run.season == season]
+    files = read_evidence(paths.postprocessing, [run.folder for run in mine], season) if mine else {}
+    return choose_skipto(runs, season, fingerprint, expnums, files, house.policy)

@@ -1,0 +1,261 @@
+"""What became of the things that run by themselves: DAGMakers, DAGs, post-processing. Read first, then written down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from desgw_daemon.act.environment import Captured, NotCaptured
+from desgw_daemon.act.postproc import PREPARED, SKIPTO, STAGE, output_name
+from desgw_daemon.children import ChildStatus, look
+from desgw_daemon.domain.snapshot import Exposure, Making, PostprocRun, Snapshot, Submission
+from desgw_daemon.domain.states import ENDED, ExposureState, MakingState, RunState, SubmissionState
+from desgw_daemon.grid.engine import Answered, DagStatus, NoAnswer, StatusOutcome
+from desgw_daemon.observe.making import MakingEvidence, read_making
+from desgw_daemon.observe.postproc import read_steps
+from desgw_daemon.observe.text import last_lines, plain_text
+from desgw_daemon.store.journal import move_making, move_run
+from desgw_daemon.store.runs import record_skipto, record_step
+from desgw_daemon.store.submissions import record_status
+from desgw_daemon.wiring import House
+
+_WANTS_SETUP = (ExposureState.QUEUED, ExposureState.MAKING, ExposureState.SUBMITTING)
+_ASKED = (SubmissionState.QUEUED, SubmissionState.RUNNING, SubmissionState.HELD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakingFact:
+    """A DAGMaker that has ended, or is lost: how, and what it left."""
+
+    making: Making
+    child: ChildStatus
+    evidence: MakingEvidence | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFact:
+    """A run of post-processing: where its process is, the step it has come to, its last words."""
+
+    run: PostprocRun
+    child: ChildStatus
+    stage: str | None
+    skipto: int | None
+    step: int | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """All of it. making_problem: why no DAG can be made now. environment: what a submission gets, if it is known."""
+
+    environment: Mapping[str, str] | None
+    making_problem: str | None
+    makings: tuple[MakingFact, ...]
+    submissions: tuple[Submission, ...]
+    dags: StatusOutcome
+    runs: tuple[RunFact, ...]
+
+    @property
+    def engine_problem(self) -> str | None:
+        """Why the queue gives no answer."""
+        return self.dags.reason if isinstance(self.dags, NoAnswer) else None
+
+
+def follow(house: House, snapshot: Snapshot, now: datetime) -> Followed:
+    """Read it all. A thing that cannot be read is left out: it is looked at again in the next tick."""
+    environment, problem = _setup(house, snapshot, now)
+    asked = tuple(s for e in snapshot.exposures for s in e.submissions if s.state in _ASKED)
+    return Followed(
+        environment=environment,
+        making_problem=problem,
+        makings=tuple(_makings(house, snapshot)),
+        submissions=asked,
+        dags=house.engine.status([s.tag for s in asked]) if asked else Answered({}),
+        runs=tuple(_runs(house, snapshot)),
+    )
+
+
+def _setup(house: House, snapshot: Snapshot, now: datetime) -> tuple[Mapping[str, str] | None, str | None]:
+    """The set-up's environment, asked for only when something is to be made or submitted."""
+    if not any(e.state in _WANTS_SETUP and not e.watch_only for e in snapshot.exposures):
+        return None, None
+    workflow = house.config.paths.workflow
+    if not os.access(workflow, os.W_OK | os.X_OK):
+        return None, f"{workflow} is away or cannot be written to"
+    match house.setup.get(now):
+        case Captured(environment):
+            return environment, None
+        case NotCaptured(reason):
+            return None, reason
+
+
+def _makings(house: House, snapshot: Snapshot) -> list[MakingFact]:
+    facts = []
+    for exposure in snapshot.exposures:
+        making = exposure.making
+        if making is None or making.state is not MakingState.RUNNING:
+            continue
+        try:
+            child = look(Path(making.folder))
+            if child.state == "running":
+                continue
+            evidence = _evidence(house, exposure, making, child) if child.state == "ended" else None
+        except OSError:
+            continue
+        facts.append(MakingFact(making=making, child=child, evidence=evidence))
+    return facts
+
+
+def _evidence(house: House, exposure: Exposure, making: Making, child: ChildStatus) -> MakingEvidence:
+    assert exposure.nite is not None and exposure.band is not None
+    return read_making(
+        house.config.paths.workflow,
+        exposure.expnum,
+        season=exposure.season,
+        nite=exposure.nite,
+        band=exposure.band,
+        started_at=child.started_at or making.intent_at,
+    )
+
+
+def _runs(house: House, snapshot: Snapshot) -> list[RunFact]:
+    facts = []
+    for run in snapshot.runs:
+        if run.state is not RunState.RUNNING:
+            continue
+        folder = Path(run.folder)
+        output = house.config.paths.postprocessing / output_name(run.season, run.number)
+        try:
+            child = look(folder)
+            stage = _word(folder / STAGE)
+            shown = output if stage == "program" else folder / PREPARED
+            skipto = _word(folder / SKIPTO)
+            facts.append(
+                RunFact(
+                    run=run,
+                    child=child,
+                    stage=stage,
+                    skipto=int(skipto) if skipto and skipto.isdigit() else None,
+                    step=read_steps(output) if stage == "program" else None,
+                    words=" / ".join(last_lines(plain_text(_tail(shown)), 3)),
+                )
+            )
+        except OSError:
+            continue
+    return facts
+
+
+def _word(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
+def _tail(path: Path, size: int = 8192) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def record_followed(connection: Connection, followed: Followed, now: datetime) -> None:
+    """Write it all down."""
+    for making in followed.makings:
+        _record_making(connection, making, now)
+    if isinstance(followed.dags, Answered):
+        for submission in followed.submissions:
+            _record_dag(connection, submission, followed.dags.dags.get(submission.tag), now)
+    for run in followed.runs:
+        _record_run(connection, run, now)
+
+
+def _record_making(connection: Connection, fact: MakingFact, now: datetime) -> None:
+    child, evidence = fact.child, fact.evidence
+    ended = child.ended_at or now
+    if evidence is None:
+        move_making(connection, fact.making, MakingState.LOST, at=now, why=f"DAGMaker {child.words}", ended_at=ended)
+        return
+    problems = list(evidence.problems)
+    if not child.succeeded:
+        problems.insert(0, f"it {child.words}" if child.error is None else child.words)
+    if problems:
+        said = f"; its last lines: {' / '.join(evidence.last_lines)}" if evidence.last_lines else ""
+        state, why = MakingState.FAILED, "; ".join(problems) + said
+    else:
+        state, why = MakingState.MADE, "DONE is fresh, and the DAG is of this exposure and season"
+    move_making(
+        connection,
+        fact.making,
+        state,
+        at=now,
+        why=why,
+        ended_at=ended,
+        exit_code=child.exit_code,
+        dag_sha256=evidence.dag_sha256,
+    )
+
+
+def _record_dag(connection: Connection, submission: Submission, dag: DagStatus | None, now: datetime) -> None:
+    if dag is None:
+        record_status(
+            connection,
+            submission,
+            SubmissionState.UNKNOWN,
+            at=now,
+            why=f"the queue no longer knows {submission.job_id}",
+            values={},
+        )
+        return
+    why = dag.reason or {
+        SubmissionState.RUNNING: "its jobs run",
+        SubmissionState.DONE: "all its jobs ended well",
+        SubmissionState.FAILED: "at least one of its jobs failed; the CCDs are judged by their files",
+    }.get(dag.state, f"the queue says {dag.state}")
+    record_status(
+        connection,
+        submission,
+        dag.state,
+        at=now,
+        why=why,
+        values={
+            "nodes_total": dag.nodes_total,
+            "nodes_done": dag.nodes_done,
+            "nodes_failed": dag.nodes_failed,
+            "exit_code": dag.exit_code,
+            "ended_at": (dag.ended_at or now) if dag.state in ENDED else None,
+        },
+    )
+
+
+def _record_run(connection: Connection, fact: RunFact, now: datetime) -> None:
+    run, child = fact.run, fact.child
+    if fact.skipto is not None and fact.skipto != run.skipto:
+        record_skipto(
+            connection, run, fact.skipto, "the trial read of the FITS table failed (trial.out in the run's folder)"
+        )
+    if fact.step is not None and fact.step != run.step:
+        record_step(connection, run, fact.step, at=now)
+    if child.state == "running":
+        return
+    ended = child.ended_at or now
+    said = f"; its last words: {fact.words}" if fact.words else ""
+    where = f"at step {fact.step}" if fact.step is not None else "before its first step"
+    if child.state != "ended":
+        move_run(connection, run, RunState.LOST, at=now, why=f"it {child.words} ({where}){said}", ended_at=ended)
+    elif fact.stage != "program":
+        why = f"it was not started: its preparation ({fact.stage or 'nothing'}) {child.words}{said}"
+        move_run(connection, run, RunState.FAILED, at=now, why=why, ended_at=ended, exit_code=child.exit_code)
+    elif child.succeeded:
+        why = f"run_postproc.py ended with exit code 0{said}"
+        move_run(connection, run, RunState.DONE, at=now, why=why, ended_at=ended, exit_code=0)
+    else:
+        why = f"run_postproc.py {child.words} {where}{said}"
+        move_run(connection, run, RunState.FAILED, at=now, why=why, ended_at=ended, exit_code=child.exit_code)

@@ -1,0 +1,53 @@
+"""One acting program on a state folder at a time: the daemon, or a single `tick`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from desgw_daemon.errors import Refused
+
+
+class ActLock:
+    """Held by whoever carries out plans. The kernel lets go of it when its holder ends, however that was."""
+
+    def __init__(self, state: Path) -> None:
+        folder = state / "locks"
+        folder.mkdir(exist_ok=True)
+        self._holder = folder / "act.holder"
+        self._lock = FileLock(folder / "act.lock", mode=0o664, timeout=0)
+
+    def __enter__(self) -> Self:
+        """Raises Refused, naming the holder, when somebody else has it."""
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise Refused(
+                f"{self._said()} works on this state folder already ({self._holder.parent.parent}); only one may."
+                " A wish that it should carry out can be left with `desgw-daemon postproc run`, `queue ...`"
+            ) from None
+        self._holder.write_text(f"process {os.getpid()}\n")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._holder.unlink(missing_ok=True)
+        self._lock.release()
+
+    def _said(self) -> str:
+        try:
+            return f"another desgw-daemon ({self._holder.read_text().strip()})"
+        except OSError:
+            return "another desgw-daemon"
+
+
+def is_held(state: Path) -> bool:
+    """Whether a daemon (or a tick) is at work on this state folder."""
+    lock = FileLock(state / "locks" / "act.lock", mode=0o664, timeout=0)
+    try:
+        with lock:
+            return False
+    except (Timeout, FileNotFoundError, NotADirectoryError):
+        return (state / "locks" / "act.lock").exists()

@@ -1,0 +1,82 @@
+"""The look at /pnfs of one tick: what is asked for, what was seen, and what it means for each exposure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from desgw_daemon.decide.ccds import assess
+from desgw_daemon.decide.looks import plan_looks
+from desgw_daemon.decide.readiness import count_forcefiles
+from desgw_daemon.domain.facts import CallCounts, Look, LookRequest, Sighting, Unseen
+from desgw_daemon.domain.policy import Policy
+from desgw_daemon.domain.snapshot import Ccd, Snapshot
+from desgw_daemon.store.looks import record_forcefile_counts, record_look
+from desgw_daemon.wiring import House
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was asked for and what came."""
+
+    requests: tuple[LookRequest, ...]
+    look: Look
+
+    @property
+    def unseen(self) -> int:
+        """How many things could not be seen."""
+        return sum(isinstance(sight, Unseen) for sight in self.look.sightings)
+
+    @property
+    def problem(self) -> str | None:
+        """Why /pnfs as a whole could not be seen."""
+        if self.look.silent:
+            return self.look.silent
+        return "a look at it took longer than poll.look_deadline" if self.look.stuck else None
+
+
+def look_around(house: House, snapshot: Snapshot, now: datetime) -> Looked:
+    """Look at what can have changed. Nothing to look at costs nothing."""
+    requests = plan_looks(snapshot, house.policy, now)
+    if not requests:
+        return Looked(requests=(), look=Look(sightings=(), calls=CallCounts(), seconds=0.0))
+    poll = house.config.poll
+    look = house.looker.look(
+        requests,
+        deadline=poll.look_deadline,
+        calls_at_once=poll.calls_at_once,
+        calls_per_second=poll.calls_per_second,
+    )
+    return Looked(requests=requests, look=look)
+
+
+def record_looked(
+    connection: Connection, snapshot: Snapshot, looked: Looked, policy: Policy, now: datetime
+) -> tuple[Ccd, ...]:
+    """Write down what the look has shown. Returns the CCDs whose state changed."""
+    sightings: dict[int, list[Sighting]] = defaultdict(list)
+    for sight in looked.look.sightings:
+        sightings[sight.exposure_id].append(sight)
+    exposures = {exposure.id: exposure for exposure in snapshot.exposures}
+    moved: list[Ccd] = []
+    for request in looked.requests:
+        before = exposures[request.exposure_id]
+        seen = sightings[request.exposure_id]
+        if looked.look.silent and not seen:
+            # The mount as a whole: each exposure keeps its state, with its age.
+            seen = [Unseen(exposure_id=before.id, what="folders", ccd=None, problem=looked.look.silent, at=now)]
+        after = assess(before, request, seen, policy, now)
+        moved += record_look(connection, before, after, at=now)
+        files = count_forcefiles(after)
+        record_forcefile_counts(
+            connection,
+            after,
+            expected=files.expected,
+            found=files.found,
+            missing=files.missing,
+            surplus=files.surplus,
+        )
+    return tuple(moved)

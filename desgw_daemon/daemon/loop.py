@@ -1,0 +1,182 @@
+"""The loop: a cycle at each interval, signals, and a configuration that may change under way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import Engine
+from sqlalchemy.exc import DatabaseError
+
+from desgw_daemon.config.changes import changed
+from desgw_daemon.config.loading import Loaded, reload
+from desgw_daemon.config.model import Config, keys, needs_restart, value_of
+from desgw_daemon.config.watch import ConfigWatch, FolderWatch, LocalWatch
+from desgw_daemon.daemon.tick import tick
+from desgw_daemon.domain.actions import AlertWanted
+from desgw_daemon.errors import ConfigError
+from desgw_daemon.report.events import Event
+from desgw_daemon.report.logs import Log
+from desgw_daemon.wiring import build
+
+#: A cycle that is under way when the daemon is to stop gets this long. What is cut off then is taken up at the next
+#: start, as after any crash.
+_LAST_CYCLE: Final = timedelta(seconds=5)
+_CYCLE: Final = "cycle"
+
+
+def utc_now() -> datetime:
+    """The clock of the daemon."""
+    return datetime.now(UTC)
+
+
+class Daemon:
+    """Repeats the cycle until it is told to stop. The caller holds the act lock."""
+
+    def __init__(self, *, loaded: Loaded, database: Engine, log: Log, clock: Callable[[], datetime] = utc_now) -> None:
+        self._loaded = loaded
+        self._log = log
+        self._clock = clock
+        self._house = build(loaded.config, database, clock)
+        self._stop = threading.Event()
+        self._look_at_config = threading.Event()
+        self._refused: ConfigError | None = None
+        self._in_cycle = threading.Lock()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(1)},
+            # misfire_grace_time: the default of 1 s would drop a cycle that comes a little late.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT. A cycle that is cut off by the end is taken up at the next start."""
+        config = self._loaded.config
+        inbox = self._house.inbox
+        inbox.mkdir(exist_ok=True)
+        signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        signal.signal(signal.SIGINT, lambda *_: self._stop.set())
+        signal.signal(signal.SIGHUP, lambda *_: self._config_may_have_changed())
+        self._scheduler.add_listener(self._on_error, EVENT_JOB_ERROR)
+        self._scheduler.add_listener(self._on_overrun, EVENT_JOB_MAX_INSTANCES)
+        self._scheduler.add_job(
+            self._cycle,
+            IntervalTrigger(seconds=config.poll.interval.total_seconds(), timezone=UTC),
+            id=_CYCLE,
+            next_run_time=datetime.now(UTC),
+        )
+        watch = LocalWatch(
+            ConfigWatch(path=self._loaded.source, on_change=self._config_may_have_changed),
+            FolderWatch(folder=inbox, on_change=self._soon),
+        )
+        try:
+            if problem := watch.start():
+                self._log.warning(Event.CONFIG_NOT_WATCHED, f"changed files are noticed at the next cycle: {problem}")
+            self._log.info(
+                Event.DAEMON_STARTED,
+                f"desgw-daemon works on {config.paths.state}, a cycle every {config.poll.interval.total_seconds():g} s",
+                pid=os.getpid(),
+            )
+            self._scheduler.start()
+            self._stop.wait()
+            self._scheduler.shutdown(wait=False)
+        finally:
+            watch.stop()
+        if not self._in_cycle.acquire(timeout=_LAST_CYCLE.total_seconds()):
+            self._log.info(Event.DAEMON_STOPPED, "stopped in the middle of a cycle; the next start takes it up")
+            self._leave_at_once()
+        self._log.info(Event.DAEMON_STOPPED, "stopped; DAGs, DAGMakers and post-processing go on by themselves")
+
+    def _leave_at_once(self) -> None:
+        """Leave without waiting for a thread that may hang on a mount."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+    def _cycle(self) -> None:
+        with self._in_cycle:
+            if self._stop.is_set():
+                return
+            if self._look_at_config.is_set():
+                self._look_at_config.clear()
+                self._take_config()
+            tick(self._house, self._log, clock=self._clock, more_alerts=self._own_alerts())
+
+    def _config_may_have_changed(self) -> None:
+        self._look_at_config.set()
+        self._soon()
+
+    def _soon(self) -> None:
+        """A cycle now; the regular ones go on from there."""
+        job = self._scheduler.get_job(_CYCLE)
+        if job is not None and not self._stop.is_set():
+            job.modify(next_run_time=datetime.now(UTC))
+
+    def _take_config(self) -> None:
+        """Take up a changed file; a broken one is refused, and the values in force stay."""
+        answer = reload(self._loaded)
+        if isinstance(answer, ConfigError):
+            if self._refused is None or str(self._refused) != str(answer):
+                self._log.warning(Event.CONFIG_REFUSED, f"{answer}. The values in force stay")
+            self._refused = answer
+            return
+        self._refused = None
+        changes = changed(self._loaded.config, answer.config)
+        if not changes:
+            return
+        for change in changes:
+            if change.needs_restart:
+                text = f"{change.key}: {change.old} -> {change.new} takes effect when the daemon is started again"
+                self._log.warning(Event.CONFIG_NEEDS_RESTART, text)
+            else:
+                self._log.info(Event.CONFIG_TAKEN, f"{change.key}: {change.old} -> {change.new}")
+        in_force = keep_restart_keys(self._loaded.config, answer.config)
+        self._loaded = Loaded(config=in_force, source=answer.source, origins=answer.origins)
+        self._log.set_level(in_force.log.level)
+        self._house = build(in_force, self._house.database, self._clock, before=self._house)
+
+    def _own_alerts(self) -> tuple[AlertWanted, ...]:
+        if self._refused is None:
+            return ()
+        return (
+            AlertWanted(
+                key="config_refused",
+                rule="config_refused",
+                severity="warning",
+                text=f"a changed daemon.toml is refused, the values before it stay in force: {self._refused}",
+            ),
+        )
+
+    def _on_error(self, event: JobExecutionEvent) -> None:
+        error = event.exception
+        if isinstance(error, DatabaseError):
+            self._log.error(
+                Event.DATABASE_ERROR,
+                f"the database cannot be used ({error.orig}): nothing is done until it can; the next cycle tries again",
+                cause=error,
+            )
+        else:
+            self._log.error(Event.CYCLE_FAILED, f"a cycle failed: {error}; the next one tries again", cause=error)
+
+    def _on_overrun(self, event: JobSubmissionEvent) -> None:
+        self._log.warning(Event.CYCLE_OVERRUN, "a cycle takes longer than poll.interval; the next one waits for it")
+
+
+def keep_restart_keys(old: Config, new: Config) -> Config:
+    """The new configuration, with the old values of the keys that need a restart."""
+    updates: dict[str, dict[str, Any]] = {}
+    for key in keys():
+        if needs_restart(key):
+            section, name = key.split(".")
+            updates.setdefault(section, {})[name] = value_of(old, key)
+    sections = {section: getattr(new, section).model_copy(update=values) for section, values in updates.items()}
+    return new.model_copy(update=sections)

@@ -1,0 +1,20 @@
+"""What does not answer at the moment, and since when, from the rows that the cycles have left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from desgw_daemon.domain.snapshot import Snapshot
+from desgw_daemon.store.cycle import silent_since
+
+
+def with_circumstances(connection: Connection, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what is silent: /pnfs, the engine, the making of DAGs."""
+    return replace(
+        snapshot,
+        pnfs_silent=silent_since(connection, "pnfs_problem"),
+        engine_silent=silent_since(connection, "engine_problem"),
+        making_blocked=silent_since(connection, "making_problem"),
+    )

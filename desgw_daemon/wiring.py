@@ -1,0 +1,129 @@
+"""From a configuration to the objects that work: the one place that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine as Database
+
+from desgw_daemon.act.dagmaker import DagMaker
+from desgw_daemon.act.environment import SetupCapture
+from desgw_daemon.act.postproc import Postprocessor, PostprocSettings
+from desgw_daemon.act.submit import Submitter
+from desgw_daemon.config.model import Config
+from desgw_daemon.domain.policy import Policy
+from desgw_daemon.grid.engine import Engine
+from desgw_daemon.grid.local import LocalEngine
+from desgw_daemon.observe.exposures_list import ExposuresList
+from desgw_daemon.observe.looker import Looker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything that a tick works with. A changed configuration makes a new one; `kept` ones are handed over."""
+
+    config: Config
+    policy: Policy
+    database: Database
+    looker: Looker
+    exposures_list: ExposuresList
+    setup: SetupCapture
+    engine: Engine
+    dagmaker: DagMaker
+    submitter: Submitter
+    postprocessor: Postprocessor
+
+    @property
+    def inbox(self) -> Path:
+        """Where people drop list files."""
+        return self.config.paths.state / "inbox"
+
+
+def policy_of(config: Config) -> Policy:
+    """The numbers of the rules."""
+    readiness, postproc = config.readiness, config.postproc
+    return Policy(
+        poll_interval=config.poll.interval,
+        recheck=config.poll.recheck,
+        dagmaker_max_at_once=config.dagmaker.max_at_once,
+        dagmaker_made_ahead=config.dagmaker.made_ahead,
+        submit_max_in_flight=config.submit.max_in_flight,
+        submit_confirm_absent=config.submit.confirm_absent,
+        min_complete_ccds=readiness.min_complete_ccds,
+        min_forcefile_fraction=readiness.min_forcefile_fraction,
+        settle=readiness.settle,
+        grace_after_dag=readiness.grace_after_dag,
+        adopted_deadline=readiness.adopted_deadline,
+        dag_deadline=readiness.dag_deadline,
+        zero_size_after=readiness.zero_size_after,
+        surplus=readiness.surplus,
+        postproc_auto=postproc.auto,
+        postproc_quiet_for=postproc.quiet_for,
+        postproc_max_skipto=postproc.max_skipto,
+        postproc_skipto=postproc.skipto,
+        # Long enough for the tick after the last look; never so short that a slow look is stale at once.
+        postproc_look_fresh_for=max(10 * config.poll.interval, 2 * config.poll.look_deadline),
+        postproc_silent_after=postproc.silent_after,
+    )
+
+
+def build(config: Config, database: Database, clock: Callable[[], datetime], *, before: House | None = None) -> House:
+    """The objects for this configuration.
+
+    before: the house of the configuration before it. What remembers something worth keeping (abandoned workers, the
+    index of exposures.list, the captured environment) is taken over where its own settings are the same.
+    """
+    paths = config.paths
+    same_setup = before is not None and (before.config.paths, before.config.dagmaker) == (paths, config.dagmaker)
+    # The paths need a restart, so the looker and the list stay the same for ever.
+    engine = LocalEngine(root=paths.state / "local", slots=config.submit.local_slots)
+    return House(
+        config=config,
+        policy=policy_of(config),
+        database=database,
+        looker=before.looker if before else Looker(root=paths.pnfs),
+        exposures_list=before.exposures_list if before else ExposuresList(config.exposures_list),
+        setup=before.setup
+        if before and same_setup
+        else SetupCapture(
+            folder=paths.state / "setup",
+            setup=config.dagmaker_setup,
+            workdir=paths.workflow,
+            prefix=config.dagmaker.prefix,
+            timeout=config.dagmaker.setup_timeout,
+        ),
+        engine=engine,
+        dagmaker=DagMaker(
+            database=database,
+            workflow=paths.workflow,
+            setup=config.dagmaker_setup,
+            command=config.dagmaker.command,
+            prefix=config.dagmaker.prefix,
+            timeout=config.dagmaker.timeout,
+            attempts=paths.state / "attempts",
+        ),
+        submitter=Submitter(
+            database=database,
+            engine=engine,
+            workflow=paths.workflow,
+            confirm_absent=config.submit.confirm_absent,
+            clock=clock,
+        ),
+        postprocessor=Postprocessor(
+            database=database,
+            settings=PostprocSettings(
+                folder=paths.postprocessing,
+                program=config.postproc_program,
+                setup=config.postproc_setup,
+                template=config.postproc_template,
+                python=config.postproc.python,
+                prefix=config.postproc.prefix,
+                update_links=config.postproc.update_links_command if config.postproc.update_links == "always" else None,
+                setup_timeout=config.postproc.setup_timeout,
+            ),
+            clock=clock,
+        ),
+    )
