@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from desgw_daemon.config.model import Config
 
 #: A mount that has not answered by then is not going to answer soon.
-_PATIENCE: Final = timedelta(seconds=5)
+_PATIENCE: Final = timedelta(seconds=3)
 
 
 def add(sub: argparse._SubParsersAction[Any]) -> None:
@@ -133,16 +133,26 @@ def _away(trees: dict[str, Path]) -> Iterator[str]:
         for key, path in trees.items()
     ]
     end = time.monotonic() + _PATIENCE.total_seconds()
-    for key, path, child in asked:
-        try:
-            said, _ = child.communicate(timeout=max(0.0, end - time.monotonic()))
-        except subprocess.TimeoutExpired:
+    try:
+        for key, path, child in asked:
+            problem = _answer(child, end)
+            if problem is not None:
+                yield f"{key}: {path} {problem}; until that changes, everything in it is unknown"
+    finally:
+        for _, _, child in asked:
             child.kill()
-            yield f"{key}: {path} gives no answer; until it does, what is there is unknown"
-            continue
-        if said.strip() != "directory":
-            what = "is no folder" if said.strip() else "is not there now, or may not be seen"
-            yield f"{key}: {path} {what}; until it is, everything in it is unknown"
+
+
+def _answer(child: subprocess.Popen[str], end: float) -> str | None:
+    """What is wrong with the folder that the program was asked about; None when it is there."""
+    try:
+        child.wait(timeout=max(0.0, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return "gives no answer"
+    said = child.stdout.read().strip() if child.stdout else ""
+    if said == "directory":
+        return None
+    return "is no folder" if said else "is not there now, or may not be seen"
 
 
 def _as_toml(value: object) -> str:
