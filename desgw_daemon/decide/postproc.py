@@ -45,6 +45,12 @@ def heals_by_itself(snapshot: Snapshot, exposure: Exposure) -> bool:
     return (exposure.watch_only or accepted) and (run is None or run.state is RunState.DONE)
 
 
+def members_of(snapshot: Snapshot, season: int) -> list[Exposure]:
+    """The exposures that a run of the season would have now."""
+    exposures = [e for e in snapshot.exposures if e.season == season and e.state is not ExposureState.REMOVED]
+    return _members(snapshot, exposures, by_request=True)
+
+
 def plan_postproc(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Action, ...]:
     """The actions for the seasons, lowest first."""
     actions: list[Action] = [
