@@ -131,6 +131,7 @@ def _orders(sandbox: Sandbox, scenario: Scenario) -> None:
             "field": "WS0000+000",
             "making": "good",
             "templates": "",
+            "unmade": "",
             "dagmaker_ms": _ms(pace.dagmaker),
             "job_ms": _ms(pace.job),
             "copy_ms": _ms(pace.copy),
@@ -145,6 +146,7 @@ def _orders(sandbox: Sandbox, scenario: Scenario) -> None:
             "field": exposure.field_name,
             "making": exposure.making,
             "templates": " ".join(f"{t.expnum}:{t.nite}" for t in exposure.templates),
+            "unmade": " ".join(f"{ccd:02d}" for ccd in exposure.unmade),
             "moves": " ".join(exposure.default),
         }
         own |= {f"moves_{ccd:02d}": " ".join(script) for ccd, script in exposure.ccds.items()}

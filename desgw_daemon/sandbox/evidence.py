@@ -37,6 +37,11 @@ class ProgramRun:
         """Its end, or the last sign of it."""
         return self.end if self.end is not None else max([self.start, *(e["t"] for e in self.events)])
 
+    @property
+    def parent(self) -> str | None:
+        """The job id of the DAG it belongs to, where the engine tells."""
+        return self.env.get("JOBSUBPARENTJOBID") or None
+
     def option(self, letter: str) -> str | None:
         """The word after this option."""
         try:

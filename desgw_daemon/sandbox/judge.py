@@ -53,6 +53,7 @@ class Case:
         """From the first to the last sign of life of an exposure's DAG."""
         jobs = self.searches(expnum)
         jobs += [run for run in self.runs if run.who == "RUNMON.sh" and run.option("-E") == str(expnum)]
+        jobs += [run for run in self.runs if run.parent in {job.parent for job in jobs} - {None}]
         return (min(job.start for job in jobs), max(job.last for job in jobs)) if jobs else None
 
 
@@ -146,7 +147,7 @@ def _ccds(case: Case) -> Iterator[str]:
         for name, number in (disk.counts | {"pending": 0}).items():
             if counts[name] != number:
                 yield f"{expnum}: the daemon counts {counts[name]} CCDs {name}, on disk {number} are"
-        for name in ("complete", "failed", "broken", "lost"):
+        for name in disk.counts:
             wanted = {int(ccd) for ccd, fate in planned["fates"].items() if fate == name}
             if wanted != getattr(disk, name):
                 yield f"{expnum}: CCDs {name} on disk are not those of the plan: its jobs did not all run"
@@ -163,12 +164,11 @@ def _files(case: Case) -> Iterator[str]:
                 yield f"{expnum}: the daemon has {files[name]} forcefiles {name}, the disk {number}"
         for name, pairs in (("missing", disk.lacking), ("surplus", disk.surplus)):
             named = {int(ccd) for text in files[name] for ccd in re.findall(r"_(\d\d)(?!\d)", text)}
-            if named != {ccd for ccd, _ in pairs}:
-                yield f"{expnum}: forcefiles {name}: the daemon names CCDs {sorted(named)}, not {_of(pairs)}"
-
-
-def _of(pairs: frozenset[tuple[int, str]]) -> list[int]:
-    return sorted({ccd for ccd, _ in pairs})
+            wanted = {ccd for ccd, _ in pairs}
+            # Surplus files of failed CCDs are to be ignored: they may be named, and need not.
+            ignored = disk.failed if name == "surplus" else frozenset()
+            if named | ignored != wanted | ignored:
+                yield f"{expnum}: forcefiles {name}: the daemon names CCDs {sorted(named)}, not {sorted(wanted)}"
 
 
 def _making(case: Case) -> Iterator[str]:
@@ -208,6 +208,8 @@ def _once(case: Case) -> Iterator[str]:
         often = [ccd for ccd, count in times.items() if count > 1]
         if often:
             yield f"{expnum}: submitted more than once: {len(often)} of its search jobs ran again"
+        if len(parents := {run.parent for run in case.searches(expnum)}) > 1:
+            yield f"{expnum}: its search jobs ran in {len(parents)} DAGs"
         never = [ccd for ccd in wanted if ccd not in times]
         if never:
             yield f"{expnum}: {len(never)} of its {len(wanted)} search jobs never ran"

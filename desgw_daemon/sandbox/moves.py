@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 Moves = tuple[str, ...]
-Fate = Literal["complete", "failed", "broken", "lost"]
+Fate = Literal["complete", "failed", "broken", "lost", "missing"]
 
 #: The 28 steps of SEdiff, as its FAIL files name them.
 STEPS: Final = (
@@ -58,6 +58,8 @@ NO_PSF: Final[Moves] = ("tarball", "fits", "stamps")
 EMPTY_PSF: Final[Moves] = ("tarball", "fits", "psf:empty", "stamps")
 #: Failed in the last step, after its force files had been copied to the worker's tray: they are surplus.
 FAILS_AT_28: Final[Moves] = ("tarball", "fail:28", "fits", "psf", "stamps")
+#: Force files of a CCD that left no other sign: nothing explains them.
+STRAY_FORCEFILES: Final[Moves] = ("fits", "psf")
 NEVER_ENDS: Final[Moves] = ("hang",)
 
 
@@ -67,8 +69,11 @@ def fails_at(step: int, *, after_ms: int = 0) -> Moves:
     return ("tarball", *wait, f"fail:{step}")
 
 
-def fate(moves: Moves) -> Fate:
-    """What is true of a CCD after these moves, once nothing more can come."""
+def fate(moves: Moves, *, folder_made: bool = True) -> Fate:
+    """What is true of a CCD after these moves, once nothing more can come.
+
+    folder_made: whether DAGMaker made its folder; if not, a job that copies something back does.
+    """
     done: list[str] = []
     for move in moves:
         if move == "hang" or move.startswith("exit:"):
@@ -78,7 +83,9 @@ def fate(moves: Moves) -> Fate:
         return "failed"
     if "tarball" in done or "tarball:late" in done:
         return "complete"
-    return "broken" if "tarball:empty" in done else "lost"
+    if "tarball:empty" in done:
+        return "broken"
+    return "lost" if folder_made or done else "missing"
 
 
 def forcefiles(moves: Moves) -> frozenset[str]:

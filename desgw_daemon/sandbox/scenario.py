@@ -114,6 +114,7 @@ class PlannedExposure:
     """One exposure and its bad habits. ra and dec in degrees.
 
     ccds: scripts of single CCDs; the others do `default`. known: whether exposures.list has it.
+    unmade: CCDs whose folder DAGMaker does not make.
     end, ready: what must come of it.
     """
 
@@ -132,6 +133,7 @@ class PlannedExposure:
     templates: tuple[Template, ...] = ()
     older: tuple[OlderNite, ...] = ()
     blacklisted: bool = False
+    unmade: tuple[int, ...] = ()
 
     @property
     def field_name(self) -> str:
@@ -141,7 +143,7 @@ class PlannedExposure:
     @property
     def submitted(self) -> bool:
         """Whether its DAG is fit to be submitted."""
-        return self.making == "good" and self.known
+        return self.making == "good" and self.known and self.exptime >= 30 and not self.blacklisted
 
     def moves_of(self, ccd: int) -> Moves:
         """The script of one CCD."""
@@ -149,7 +151,9 @@ class PlannedExposure:
 
     def fates(self) -> dict[int, Fate]:
         """What is true of each CCD in the end; nothing for an exposure that is never submitted."""
-        return {ccd: moves.fate(self.moves_of(ccd)) for ccd in SEARCH_CCDS} if self.submitted else {}
+        if not self.submitted:
+            return {}
+        return {ccd: moves.fate(self.moves_of(ccd), folder_made=ccd not in self.unmade) for ccd in SEARCH_CCDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

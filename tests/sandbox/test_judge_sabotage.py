@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,35 @@ class TestSkipTo:
         ]
 
 
+class TestCaps:
+    """More DAGMakers or DAGs at once than the configuration allows fail the night."""
+
+    def test_side_by_side(self, tmp_path: Path) -> None:
+        one = replace(small_scenario().watch, max_in_flight=1, dagmaker_max_at_once=1)
+        sandbox = build(tmp_path / "sandbox", replace(scenario(), watch=one))
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(partial(byhand.make, sandbox), (GOOD, BAD, BAD)))
+            # The two have written into one file.
+            byhand.make(sandbox, BAD)
+            list(pool.map(partial(byhand.run_dag, sandbox), (GOOD, BAD)))
+        byhand.write_postproc(sandbox, [GOOD], "i")
+        byhand.postproc(sandbox)
+        assert failures(sandbox) == [
+            "938525: two DAGMakers at once",
+            "3 DAGMakers ran at once, at most 1 may",
+            "2 DAGs were in flight at once, at most 1 may be",
+        ]
+
+    def test_dagmaker_under_the_feet_of_its_jobs(self, tmp_path: Path) -> None:
+        sandbox = process(tmp_path / "sandbox")
+        with ThreadPoolExecutor(1) as pool:
+            job = pool.submit(byhand.sediff, sandbox, GOOD, 9)
+            byhand.make(sandbox, GOOD)
+            job.result()
+        found = failures(sandbox)
+        assert "938524: a DAGMaker ran while its DAG was in flight" in found
+
+
 class TestOtherFaults:
     """Whatever else the daemon may get wrong fails the night too."""
 
@@ -165,7 +196,6 @@ class TestOtherFaults:
         assert failures(night, status) == [
             "938524: the daemon has 112 forcefiles found, the disk 110",
             "938524: forcefiles missing: the daemon names CCDs [], not [9]",
-            "938524: forcefiles surplus: the daemon names CCDs [], not [7]",
         ]
 
     def test_held_at_the_end(self, night: Sandbox) -> None:

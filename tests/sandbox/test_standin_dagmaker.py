@@ -11,7 +11,7 @@ import pytest
 
 from desgw_daemon.sandbox.build import Sandbox
 from desgw_daemon.sandbox.evidence import program_runs, read_dag, recount
-from desgw_daemon.sandbox.moves import fails_at
+from desgw_daemon.sandbox.moves import SE_FAILS, fails_at
 from desgw_daemon.sandbox.scenario import SEARCH_CCDS, Template
 
 from . import byhand
@@ -68,6 +68,17 @@ class TestGoodRun:
         assert {path.name for path in (exp / "dp2206" / "i_05").iterdir()} == {
             *("ingest", "stamps_20200304_WS3345-380_i_05")
         }
+
+    def test_a_folder_that_is_not_made(self, make_sandbox: Make) -> None:
+        sandbox = make_sandbox(unmade=(5, 62), ccds={5: SE_FAILS})
+        byhand.make(sandbox, EXPNUM)
+        disk = recount(sandbox.pnfs, season=2206, nite="20200304", expnum=EXPNUM, band="i")
+        assert sorted(disk.missing) == [5, 62]
+        for ccd in (5, 62):
+            byhand.sediff(sandbox, EXPNUM, ccd)
+        # The copy-back makes a folder, if there is anything to copy.
+        disk = recount(sandbox.pnfs, season=2206, nite="20200304", expnum=EXPNUM, band="i")
+        assert sorted(disk.missing) == [5] and sorted(disk.complete) == [62]
 
     def test_an_old_mytemp_is_deleted(self, make_sandbox: Make) -> None:
         sandbox = make_sandbox()

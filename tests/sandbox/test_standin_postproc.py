@@ -7,49 +7,20 @@ import subprocess
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from desgw_daemon.sandbox.build import Sandbox
 from desgw_daemon.sandbox.evidence import program_runs
-from desgw_daemon.sandbox.scenario import SEARCH_CCDS, Pace, Postproc
+from desgw_daemon.sandbox.scenario import Pace, Postproc
 from desgw_daemon.sandbox.summary import summary
 
 from . import byhand
 from .conftest import EXPNUM
+from .finished import FINISHED, OUT, list_file, ready, status, steps
 
 Make = Callable[..., Sandbox]
-FINISHED = "1 \n0 \n1 \n0 \n1 \n1 \n1 \n0 \n1 \ncomplete"
-OUT = "outputs"
-
-
-def ready(sandbox: Sandbox) -> Sandbox:
-    """Put an exposure's results on /pnfs, and a list and an ini into Post-Processing."""
-    key = f"20200304/{EXPNUM}"
-    forces = sandbox.pnfs / "forcephoto" / "images" / "dp2206" / key
-    forces.mkdir(parents=True)
-    for ccd in SEARCH_CCDS:
-        folder = sandbox.pnfs / "exp" / key / "dp2206" / f"i_{ccd:02d}"
-        folder.mkdir(parents=True)
-        (folder / f"outputs_dp2206_20200304_{EXPNUM}_i_{ccd:02d}.tar.gz").write_text("tar")
-        for kind in ("fits", "psf"):
-            name = f"WS2206_{EXPNUM}_WS3345-380_tile1_combined_i_{ccd:02d}+fakeSN_diff.{kind}"
-            (forces / name).write_text("force")
-    byhand.write_postproc(sandbox, [EXPNUM], "i")
-    return sandbox
-
-
-def status(sandbox: Sandbox) -> str:
-    return (sandbox.postprocessing / "PostProcStatus2206.txt").read_text()
-
-
-def steps(output: str) -> list[str]:
-    return re.findall(r"^Run STEP (-?\d+):", output, re.MULTILINE)
-
-
-def list_file(sandbox: Sandbox) -> Path:
-    return next(sandbox.postprocessing.glob("complete_exposures_*.list"))
 
 
 class TestFromScratch:
@@ -114,7 +85,13 @@ class TestFromScratch:
         run = byhand.postproc(sandbox)
         assert run.returncode == 1 and "blacklisted" in run.stdout and steps(run.stdout) == ["-1", "0"]
 
-    def test_wrong_bands_or_program_leave_nothing(self, make_sandbox: Make) -> None:
+    def test_exposures_of_other_bands_are_dropped(self, make_sandbox: Make) -> None:
+        sandbox = ready(make_sandbox())
+        byhand.write_postproc(sandbox, [EXPNUM], "r,z")
+        run = byhand.postproc(sandbox)
+        assert run.returncode == 1 and "expniteband_df is empty" in run.stdout
+
+    def test_exposures_of_an_unknown_program_are_dropped(self, make_sandbox: Make) -> None:
         sandbox = ready(make_sandbox(postproc=Postproc(drops=(EXPNUM,))))
         run = byhand.postproc(sandbox)
         assert run.returncode == 1 and "expniteband_df is empty" in run.stdout
@@ -168,8 +145,8 @@ class TestFromScratch:
         assert "Run STEP 7:" in output.read_text()
 
     @pytest.mark.parametrize("when", ["before", "middle", "after"])
-    def test_death_to_order(self, make_sandbox: Make, when: str) -> None:
-        sandbox = ready(make_sandbox(postproc=Postproc(dies=(5, when))))  # type: ignore[arg-type]  # a str here
+    def test_death_to_order(self, make_sandbox: Make, when: Literal["before", "middle", "after"]) -> None:
+        sandbox = ready(make_sandbox(postproc=Postproc(dies=(5, when))))
         run = byhand.postproc(sandbox)
         assert run.returncode == 1 and f"step 5 died ({when})" in run.stdout
         table = sandbox.postprocessing / OUT / "mastertableinfo.npy"
@@ -261,68 +238,3 @@ class TestUpdateLinks:
         assert self.run(sandbox, "") == 0
         names = {path.name for path in (sandbox.postprocessing / "links" / "20200304").iterdir()}
         assert names == {"*.fits", "*.psf"}
-
-
-class TestSkipTo:
-    """A start at SKIPTO n needs the files of the steps before it, and runs the steps of the table."""
-
-    @pytest.mark.parametrize(
-        ("skipto", "ran"),
-        [
-            (1, "1 2 3 4 5 6 7"),
-            (2, "1 2 3 4 5 6 7"),
-            (3, "1 3 4 5 6 7"),
-            (4, "1 4 5 6 7"),
-            (5, "1 5 6 7"),
-        ],
-    )
-    def test_after_a_whole_run(self, make_sandbox: Make, skipto: int, ran: str) -> None:
-        sandbox = ready(make_sandbox())
-        byhand.postproc(sandbox)
-        run = byhand.postproc(sandbox, f"--SKIPTO {skipto}")
-        assert run.returncode == 0 and steps(run.stdout) == ["-1", *ran.split()]
-        assert status(sandbox) == FINISHED
-
-    @pytest.mark.parametrize("skipto", [6, 7])
-    def test_6_and_7_always_die_at_step_7(self, make_sandbox: Make, skipto: int) -> None:
-        sandbox = ready(make_sandbox())
-        byhand.postproc(sandbox)
-        run = byhand.postproc(sandbox, f"--SKIPTO {skipto}")
-        assert run.returncode == 1 and steps(run.stdout) == ["-1", "1", "6", "7"]
-        assert status(sandbox) == "1 \n0 \n1 \n0 \n1 \n1 \n0 \n0 \n0 \nincomplete"
-
-    @pytest.mark.parametrize(
-        ("skipto", "missing"),
-        [
-            (1, "outputs/masterlist/expniteband_df.csv"),
-            (1, "outputs/masterlist/MasterExposureList_prelim.fits"),
-            (2, "outputs/checkoutputs/step0_expnums.txt"),
-            (2, "outputs/checkoutputs/step0_a_blacklist.txt"),
-            (3, "forcephoto/output/dp2206"),
-            (4, "hostmatchstatus.txt"),
-            (5, "outputs/truthtable2206/truthplus.tab"),
-            (6, "outputs/mastertableinfo.npy"),
-            (6, "outputs/makedatafiles/datafiles_combined.fits"),
-            (1, "tableSortTest.html"),
-        ],
-    )
-    def test_dies_for_a_missing_input(self, make_sandbox: Make, skipto: int, missing: str) -> None:
-        sandbox = ready(make_sandbox())
-        byhand.postproc(sandbox)
-        path = sandbox.postprocessing / missing
-        path.rename(path.with_name("away"))
-        assert byhand.postproc(sandbox, f"--SKIPTO {skipto}").returncode == 1
-
-    def test_prelim_that_no_csv_reader_gets_through(self, make_sandbox: Make) -> None:
-        sandbox = ready(make_sandbox(postproc=Postproc(prelim_readable=False)))
-        assert byhand.postproc(sandbox).returncode == 0
-        run = byhand.postproc(sandbox, "--SKIPTO 1")
-        assert run.returncode == 1 and "Error tokenizing data. C error" in run.stdout
-
-    def test_later_exposures_are_left_out(self, make_sandbox: Make) -> None:
-        sandbox = ready(make_sandbox())
-        byhand.postproc(sandbox)
-        byhand.write_postproc(sandbox, [EXPNUM, 938525], "i")
-        assert byhand.postproc(sandbox, "--SKIPTO 1").returncode == 0
-        expnums = sandbox.postprocessing / OUT / "checkoutputs" / "step0_expnums.txt"
-        assert expnums.read_text() == f"{EXPNUM}\n"

@@ -76,10 +76,10 @@ class TestCopyBack:
         sandbox = make_sandbox(ccds={5: moves.fails_at(12)})
         byhand.make(sandbox, EXPNUM)
         words = "SEdiff.sh -r 4 -p 7 -E 938524 -b i -n 20200304 -C -c 5 -S dp2206"
-        byhand.job(sandbox, words, JOBSUBJOBID="4711.5@schedd")
+        byhand.job(sandbox, words, JOBSUBJOBID="4711.5@schedd", JOBSUBPARENTJOBID="4711.0@schedd")
         text = (ccd_folder(sandbox) / "RUN12_combined_swarpSEARCH.FAIL").read_text()
         assert text.splitlines()[0].startswith("RUN12_combined_swarpSEARCH failed")
-        assert text.splitlines()[-1].startswith("4711.5@schedd ")
+        assert text.splitlines()[-1].startswith("4711.5@schedd 4711.0@schedd ")
 
     def test_pauses_between_the_files(self, make_sandbox: Make) -> None:
         sandbox = make_sandbox(ccds={5: moves.fails_at(3, after_ms=400)})
@@ -182,6 +182,7 @@ class TestFate:
             (moves.EMPTY_PSF, "complete"),
             (moves.EMPTY_TARBALL, "broken"),
             (moves.SE_FAILS, "lost"),
+            (moves.STRAY_FORCEFILES, "lost"),
             (moves.NO_OVERLAPS, "failed"),
             (moves.FAILS_AT_28, "failed"),
             (moves.fails_at(20, after_ms=50), "failed"),
@@ -212,7 +213,7 @@ class TestLog:
         run(sandbox)
         entry = program_runs(sandbox.log)[-1]
         assert (entry.who, entry.rc, entry.option("-c")) == ("SEdiff.sh", 2, "5")
-        assert entry.env == {"PROCESS": "", "SEASON": ""}
+        assert entry.env == {"PROCESS": "", "SEASON": "", "JOBSUBPARENTJOBID": ""}
 
     def test_quotes_in_arguments(self, make_sandbox: Make) -> None:
         sandbox = make_sandbox()

@@ -59,6 +59,7 @@ if [[ -n $NITE && -n $BAND ]]; then
     for ccd in {1..62}; do
         ((ccd == 2 || ccd == 31 || ccd == 61)) && continue
         printf -v cc %02d "$ccd"
+        [[ " $unmade " == *" $cc "* ]] && continue
         folders+=("$exp/$procnum/${BAND}_$cc/ingest" "$exp/$procnum/${BAND}_$cc/stamps_${NITE}_${field}_${BAND}_$cc")
     done
     mkdir -p "${folders[@]}"

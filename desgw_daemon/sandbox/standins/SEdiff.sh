@@ -51,7 +51,7 @@ folder=$pnfs/exp/$nite/$expnum/$procnum/${band}_$cc
 stamps=stamps_${nite}_${field}_${band}_$cc
 forces=$pnfs/forcephoto/images/$procnum/$nite/$expnum
 printf -v stem 'WS%04d_%d_%s_tile1_combined_%s_%s+fakeSN_diff' "${procnum#dp}" "$expnum" "$field" "$band" "$cc"
-job_line="${JOBSUBJOBID:-$$.0@sandbox} ${HOSTNAME}"
+job_line="${JOBSUBJOBID:-$$.0@sandbox} ${JOBSUBPARENTJOBID:+$JOBSUBPARENTJOBID }$HOSTNAME"
 
 # put FILE TEXT [late|empty]: in place, as on dCache: the name is there before the bytes are.
 put() {

@@ -40,8 +40,12 @@ log_start() {
         quoted "$word"
         words+="${words:+, }$REPLY"
     done
-    quoted "${SEASON-}"
-    log start "\"argv\": [$words], \"env\": {\"PROCESS\": \"${PROCESS-}\", \"SEASON\": $REPLY}"
+    local environment= name
+    for name in SEASON PROCESS JOBSUBPARENTJOBID; do
+        quoted "${!name-}"
+        environment+="${environment:+, }\"$name\": $REPLY"
+    done
+    log start "\"argv\": [$words], \"env\": {$environment}"
     trap 'log end "\"rc\": $?"' EXIT
     trap 'exit 143' TERM
 }
