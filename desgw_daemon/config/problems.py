@@ -92,6 +92,6 @@ def _shown(value: Any) -> str:
         text = str(value).lower()
     elif isinstance(value, str):
         text = f'"{value}"'
-    else:
-        text = repr(value)
+    else:  # a time of day reads badly as Python writes it
+        text = repr(value) if isinstance(value, list | dict) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -26,7 +26,7 @@ class TestWrongUse:
         [
             ((), "no command was given (see desgw-daemon --help)"),
             (("confg",), "there is no command 'confg'; did you mean config?"),
-            (("xyzzy",), "there is no command 'xyzzy'; there is config"),
+            (("xyzzy",), "there is no command 'xyzzy'; there is "),
             (("config",), "are required: check|show (see desgw-daemon config --help)"),
             (("config", "chek"), "there is no command 'chek'; did you mean check? (see desgw-daemon config --help)"),
             (("config", "check", "--jsn"), "there is no option --jsn; did you mean --json?"),
