@@ -18,13 +18,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 #: How soon a wish is followed. Waking up this often costs no noticeable CPU time.
 WISH_SECONDS = 0.5
-#: The status is written at most this often, however many jobs end.
-STATUS_SECONDS = 0.2
 #: Between SIGTERM and SIGKILL for jobs that are to end.
 GRACE_SECONDS = 10.0
 #: A full disk must not lose the end of a DAG: it is written again this often.
@@ -60,10 +59,8 @@ class Process:
         return code
 
     def _signal(self, number: int) -> None:
-        try:
+        with suppress(ProcessLookupError):  # nobody is left in the group
             os.killpg(self.popen.pid, number)
-        except ProcessLookupError:
-            return  # nobody is left in the group
 
 
 class Node:
@@ -124,13 +121,12 @@ class Runner:
             self.stages.append((stage["kind"], nodes))
         self.state = "running"
         self.ended_at: float | None = None
+        self.exit_code: int | None = None
         self.dirty = True
-        self.written = 0.0
 
     def run(self) -> int:
         """Run it to its end; the exit code."""
         woken, waker = os.pipe()
-        os.set_blocking(woken, False)
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -142,7 +138,7 @@ class Runner:
             if not self._busy() and (self.state == "removed" or self._ready() is None):
                 return self._finish()
             self._write_status()
-            if select.select([woken], [], [], STATUS_SECONDS if self.dirty else WISH_SECONDS)[0]:
+            if select.select([woken], [], [], WISH_SECONDS)[0]:
                 os.read(woken, 4096)
 
     def _busy(self) -> int:
@@ -219,28 +215,23 @@ class Runner:
         for node in self.nodes:
             if node.ended_at is None:  # it can never run: removed, or an earlier node has failed
                 node.state = "removed" if self.state == "removed" else "futile"
-        self.ended_at = time.time()
+        self.ended_at, self.exit_code = time.time(), 0 if self.state == "done" else 1
         shutil.rmtree(self.folder / "scratch", ignore_errors=True)
         self.dirty = True
+        self._write_status()
         while self.dirty:
-            self.written = 0.0
+            time.sleep(RETRY_SECONDS)
             self._write_status()
-            if self.dirty:
-                time.sleep(RETRY_SECONDS)
-        return self._exit_code()
-
-    def _exit_code(self) -> int:
-        return 0 if self.state == "done" else 1
+        return self.exit_code
 
     def _write_status(self) -> None:
         """Write status.json, whole or not at all, if it has changed; what fails is tried again later."""
-        if not self.dirty or time.monotonic() - self.written < STATUS_SECONDS:
+        if not self.dirty:
             return
-        self.written = time.monotonic()
         record = {
             "state": self.state,
             "ended_at": self.ended_at,
-            "exit_code": None if self.ended_at is None else self._exit_code(),
+            "exit_code": self.exit_code,
             "nodes": [node.status() for node in self.nodes],
         }
         part = self.folder / ".status.json.part"
