@@ -147,14 +147,11 @@ class Looker:
 
     def _bury(self, process: subprocess.Popen[bytes]) -> None:
         """Reap a worker that has ended or is about to; one that cannot die is abandoned."""
-        for last_try in (False, True):
-            try:
-                process.wait(_DEATH.total_seconds())
-                return
-            except subprocess.TimeoutExpired:
-                process.kill()
-            if last_try:
-                self._stuck.append((process, datetime.now(UTC)))
+        try:
+            process.wait(_DEATH.total_seconds())
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self._stuck.append((process, datetime.now(UTC)))
 
 
 class _Pipe:

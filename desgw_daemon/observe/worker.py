@@ -114,7 +114,8 @@ class Worker:
                 lane.took(sighting)
                 if lane.finished:
                     self._lanes.remove(lane)
-                self._changed.notify_all()
+                # No more than these tasks can have become possible, and this thread takes one itself.
+                self._changed.notify(self._most_per_lane if self._lanes else self._threads)
 
     def _next(self) -> tuple[_Lane, Task] | None:
         with self._changed:

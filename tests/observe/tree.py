@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
+
+from desgw_daemon.domain.facts import Look, LookRequest, Sighting
+from desgw_daemon.domain.names import ExposureKey
+from desgw_daemon.observe.looker import WORKER, Looker
+
+S = TypeVar("S", bound=Sighting)
 
 CCDS = tuple(ccd for ccd in range(1, 63) if ccd not in (2, 31, 61))
 SEASON = 2206
@@ -56,3 +64,37 @@ class Exposure:
         path = self.ccd(ccd) / name
         path.write_text(text)
         return path
+
+
+def request(
+    exposure: Exposure,
+    number: int = 0,
+    *,
+    forcefiles: bool = True,
+    folders: bool = True,
+    ccds: tuple[int, ...] | None = None,
+    known_sizes: frozenset[str] = frozenset(),
+    known_fails: Mapping[tuple[int, str], tuple[int, float]] | None = None,
+) -> LookRequest:
+    """What a daemon that knows nothing of the exposure asks for, unless told otherwise."""
+    key = ExposureKey(exposure.season, exposure.nite, exposure.expnum, exposure.band)
+    return LookRequest(number, key, forcefiles, folders, ccds, known_sizes, known_fails or {})
+
+
+def look(
+    root: Path,
+    *requests: LookRequest,
+    worker: Sequence[str] = WORKER,
+    deadline: timedelta = timedelta(seconds=60),
+    calls_at_once: int = 8,
+    calls_per_second: float = 0,
+) -> Look:
+    """One look by a looker of its own."""
+    return Looker(root=root, worker=worker).look(
+        requests, deadline=deadline, calls_at_once=calls_at_once, calls_per_second=calls_per_second
+    )
+
+
+def only(look: Look, kind: type[S]) -> list[S]:
+    """The sightings of one kind."""
+    return [sighting for sighting in look.sightings if isinstance(sighting, kind)]
