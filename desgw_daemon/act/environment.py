@@ -33,6 +33,8 @@ _SUBMISSION: Final = re.compile(
 )
 #: After a failed capture, this long until the next.
 _TRY_AGAIN: Final = timedelta(minutes=1)
+#: A daemon that starts again takes a capture of this age at most.
+_KEPT_FOR: Final = timedelta(hours=1)
 _KEEP_CAPTURES: Final = 3
 
 
@@ -55,9 +57,9 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class NotCaptured:
-    """Why there is none: `failed`, or still being sourced."""
+    """There is none. problem: why making has to stop; None while the script is still being sourced."""
 
-    reason: str
+    problem: str | None
 
 
 class SetupCapture:
@@ -86,19 +88,24 @@ class SetupCapture:
         key = hashlib.sha256(version.encode()).hexdigest()[:12]
         if self._known and self._known[0] == key:
             return self._known[1]
-        if key not in self._number:  # a new version, or a new start of the daemon: once more
-            self._number[key] = self._newest(key) + 1
-            self._tidy()
-        folder = self._folder / f"{key}-{self._number[key]}"
         try:
+            if key not in self._number:
+                self._tidy()
+                self._number[key] = self._newest(key)
+            folder = self._folder / f"{key}-{self._number[key]}"
             status = look(folder)
+            if status.started_at is not None and now - status.started_at >= _KEPT_FOR:
+                # What it sources in turn may have changed since.
+                self._number[key] += 1
+                folder = self._folder / f"{key}-{self._number[key]}"
+                status = look(folder)
             if status.state == "absent":
                 self._start(folder)
                 status = look(folder)
         except (NotStartedError, OSError) as error:
             return NotCaptured(f"{self._setup.name} cannot be sourced: {error}")
         if status.state == "running":
-            return NotCaptured(f"{self._setup.name} is being sourced")
+            return NotCaptured(None)
         if status.succeeded and (read := self._read(folder)) is not None:
             self._known = (key, Captured(read))
             return self._known[1]
@@ -139,7 +146,7 @@ class SetupCapture:
 
     def _newest(self, key: str) -> int:
         numbers = [int(path.name.rpartition("-")[2]) for path in self._folder.glob(f"{key}-*")]
-        return max(numbers, default=0)
+        return max(numbers, default=1)
 
     def _tidy(self) -> None:
         old = sorted(self._folder.glob("*-*"), key=lambda path: path.stat().st_mtime)[:-_KEEP_CAPTURES]

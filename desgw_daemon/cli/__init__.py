@@ -7,4 +7,4 @@ from __future__ import annotations
 from typing import Final
 
 #: Modules of this package, in the order of `desgw-daemon --help`.
-COMMANDS: Final = ("config",)
+COMMANDS: Final = ("run", "queue", "postproc", "config", "db")

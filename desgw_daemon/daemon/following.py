@@ -90,8 +90,8 @@ def _setup(house: House, snapshot: Snapshot, now: datetime) -> tuple[Mapping[str
     match house.setup.get(now):
         case Captured(environment):
             return environment, None
-        case NotCaptured(reason):
-            return None, reason
+        case NotCaptured(problem):
+            return None, problem
 
 
 def _makings(house: House, snapshot: Snapshot) -> list[MakingFact]:

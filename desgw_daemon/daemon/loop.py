@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -51,6 +52,9 @@ class Daemon:
         self._look_at_config = threading.Event()
         self._refused: ConfigError | None = None
         self._in_cycle = threading.Lock()
+        self._overrun_told = False
+        # Its warning of a cycle that runs over says nothing to people; _on_overrun does.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -106,6 +110,7 @@ class Daemon:
         with self._in_cycle:
             if self._stop.is_set():
                 return
+            self._overrun_told = False
             if self._look_at_config.is_set():
                 self._look_at_config.clear()
                 self._take_config()
@@ -168,6 +173,9 @@ class Daemon:
             self._log.error(Event.CYCLE_FAILED, f"a cycle failed: {error}; the next one tries again", cause=error)
 
     def _on_overrun(self, event: JobSubmissionEvent) -> None:
+        if self._overrun_told:
+            return
+        self._overrun_told = True
         self._log.warning(Event.CYCLE_OVERRUN, "a cycle takes longer than poll.interval; the next one waits for it")
 
 

@@ -32,7 +32,9 @@ def log_transitions(connection: Connection, log: Log) -> None:
 
 
 def _tell(log: Log, row: Told) -> None:
-    text = f"{row.subject}: {row.before or 'new'} -> {row.after}: {row.why}"
+    change = f"{row.before or 'new'} -> {row.after}: {row.why}"
+    # The exposure itself stands at the head of the line.
+    text = change if row.kind == "exposure" else f"{row.subject}: {change}"
     if row.expnum is None or row.season is None:
         _write(log, row, text)
         return

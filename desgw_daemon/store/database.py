@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 
 import desgw_daemon
-from desgw_daemon.errors import DesgwError
+from desgw_daemon.errors import DesgwError, Refused
+from desgw_daemon.store.readonly import reading_uri
 from desgw_daemon.store.views import view_drift
 
 if TYPE_CHECKING:
@@ -54,6 +55,32 @@ def make_engine(path: Path) -> Engine:
         mode = "DEFERRED" if connection.get_execution_options().get("reading") else "IMMEDIATE"
         connection.exec_driver_sql(f"BEGIN {mode}")
 
+    return engine
+
+
+def make_reading_engine(path: Path) -> Engine:
+    """An engine that cannot write, nor leave a file behind. Use `reading` with it.
+
+    Raises Refused when there is no database yet, SchemaError when it does not fit this program.
+    """
+    if not path.exists():
+        raise Refused(f"there is no database yet ({path}): the first `desgw-daemon queue add` or `run` makes it")
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            reading_uri(path), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+        )
+
+    engine = create_engine("sqlite://", creator=connect)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    problem = schema_problem(engine, path)
+    if problem is not None:
+        engine.dispose()
+        raise problem
     return engine
 
 
@@ -115,24 +142,35 @@ def create_or_check(path: Path) -> Engine:
             upgrade(engine)
             _share(path)
             return engine
-        with reading(engine) as connection:
-            found = revision_of(connection)
-            head = head_revision()
-            if found == head:
-                return engine
-            tables = connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one()
     except DatabaseError as error:
         engine.dispose()
         raise SchemaError(_broken(path, error)) from error
-    engine.dispose()
+    problem = schema_problem(engine, path)
+    if problem is not None:
+        engine.dispose()
+        raise problem
+    return engine
+
+
+def schema_problem(engine: Engine, path: Path) -> SchemaError | None:
+    """Why the file at `path` does not fit this program, with the command that mends it; None when it does."""
+    try:
+        with reading(engine) as connection:
+            found = revision_of(connection)
+            tables = connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one()
+    except DatabaseError as error:
+        return SchemaError(_broken(path, error))
+    head = head_revision()
+    if found == head:
+        return None
     if found is None and tables:
-        raise SchemaError(f"{path} is a database, but not one of desgw-daemon: move it away, or set paths.state")
+        return SchemaError(f"{path} is a database, but not one of desgw-daemon: move it away, or set paths.state")
     if found is None or _knows(found):
-        raise SchemaError(
+        return SchemaError(
             f"{path} was made by an older desgw-daemon (schema {found or 'none'}, this one needs {head}):"
             " stop the daemon, then run: desgw-daemon db upgrade (it saves a copy first)"
         )
-    raise SchemaError(
+    return SchemaError(
         f"{path} was made by a newer desgw-daemon (schema {found}, this one knows {head}): install the newer program"
     )
 

@@ -22,28 +22,25 @@ def _utc(column: str) -> str:
 #: Shown with every row that belongs to an exposure.
 _WHOSE: Final = "e.season, e.nite, e.expnum, e.band"
 
+#: v_exposure is grouped by what people ask for, so that SQLite counts the CCDs of those exposures only (measured with
+#: 36,000 exposures: one nite in 2 ms; 800 ms with the counts in a subquery of their own).
 VIEWS: Final[Mapping[str, str]] = {
     "v_exposure": f"""
 SELECT {_WHOSE}, e.state, e.held <> 0 AS held, e.hold_reason, e.watch_only <> 0 AS watch_only, e.priority, e.attempt,
   e.reason, e.ready,
   {EXPECTED_CCDS} AS ccds_expected,
-  coalesce(c.complete, 0) AS ccds_complete,
-  coalesce(c.failed, 0) AS ccds_failed,
-  {EXPECTED_CCDS} - coalesce(c.final, 0) AS ccds_pending,
-  coalesce(c.missing, 0) AS ccds_missing,
-  coalesce(c.broken, 0) AS ccds_broken,
-  coalesce(c.lost, 0) AS ccds_lost,
+  coalesce(sum(c.state = 'complete'), 0) AS ccds_complete,
+  coalesce(sum(c.state = 'failed'), 0) AS ccds_failed,
+  {EXPECTED_CCDS} - coalesce(sum(c.state <> 'pending'), 0) AS ccds_pending,
+  coalesce(sum(c.state = 'missing'), 0) AS ccds_missing,
+  coalesce(sum(c.state = 'broken'), 0) AS ccds_broken,
+  coalesce(sum(c.state = 'lost'), 0) AS ccds_lost,
   e.forcefiles_expected, e.forcefiles_found, e.forcefiles_missing, e.forcefiles_surplus,
   {_utc("e.since")}, {_utc("e.queued_at")}, e.added_by, {_utc("e.news_at")}, {_utc("e.as_of")},
   {_utc("e.unseen_since")}, e.unseen_problem,
   e.id AS exposure_id
-FROM exposure e
-LEFT JOIN (
-  SELECT exposure_id,
-    sum(state = 'complete') AS complete, sum(state = 'failed') AS failed, sum(state = 'missing') AS missing,
-    sum(state = 'broken') AS broken, sum(state = 'lost') AS lost, sum(state <> 'pending') AS final
-  FROM ccd GROUP BY exposure_id
-) c ON c.exposure_id = e.id
+FROM exposure e LEFT JOIN ccd c ON c.exposure_id = e.id
+GROUP BY e.season, e.nite, e.expnum, e.id
 """,
     "v_night": """
 SELECT e.season, e.nite, count(*) AS exposures,
@@ -70,16 +67,35 @@ FROM (SELECT *, "foreign" AS foreign_files FROM ccd) c JOIN exposure e ON e.id =
 """,
     "v_submission": f"""
 SELECT {_WHOSE}, s.attempt, s.tag, s.engine, s.state, s.job_id, s.nodes_total, s.nodes_done, s.nodes_failed,
-  s.exit_code, s.reason, {_utc("s.intent_at")}, {_utc("s.submitted_at")}, {_utc("s.ended_at")}, {_utc("s.as_of")}
+  s.exit_code, s.reason, {_utc("s.intent_at")}, {_utc("s.submitted_at")}, {_utc("s.ended_at")}, {_utc("s.as_of")},
+  s.exposure_id
 FROM submission s JOIN exposure e ON e.id = s.exposure_id
+""",
+    "v_dagmaker": f"""
+SELECT {_WHOSE}, m.attempt, m.state, m.exit_code, m.reason, m.folder, {_utc("m.intent_at")}, {_utc("m.ended_at")},
+  m.id AS run_id, m.exposure_id
+FROM dagmaker_run m JOIN exposure e ON e.id = m.exposure_id
 """,
     "v_postproc": f"""
 SELECT r.season, r.number, r.state, r.skipto, r.skipto_reason, r.step, r.exit_code, r.reason, r.bands,
   (SELECT count(*) FROM postproc_exposure p WHERE p.run_id = r.id) AS exposures,
   (SELECT group_concat(e.expnum, ' ') FROM postproc_exposure p JOIN exposure e ON e.id = p.exposure_id
    WHERE p.run_id = r.id) AS expnums,
-  r.folder, r.asked_by, {_utc("r.intent_at")}, {_utc("r.started_at")}, {_utc("r.ended_at")}, {_utc("r.step_at")}
+  r.folder, r.asked_by, {_utc("r.intent_at")}, {_utc("r.started_at")}, {_utc("r.ended_at")}, {_utc("r.step_at")},
+  r.id AS run_id
 FROM postproc_run r
+""",
+    "v_postproc_exposure": f"""
+SELECT {_WHOSE}, r.number, r.state, p.run_id, p.exposure_id
+FROM postproc_exposure p JOIN postproc_run r ON r.id = p.run_id JOIN exposure e ON e.id = p.exposure_id
+""",
+    "v_request": f"""
+SELECT q.kind, q.season, q.skipto, {_utc("q.asked_at")}, q.asked_by, {_utc("q.answered_at")}, q.answer
+FROM request q
+""",
+    "v_pause": f"""
+SELECT s.value AS reason, s.who, {_utc("s.at")}
+FROM setting s WHERE s.key = 'paused'
 """,
     "v_alert": f"""
 SELECT a.key, a.rule, a.severity, a.text, a.season, a.nite, a.expnum, {_utc("a.raised_at")}, {_utc("a.cleared_at")},

@@ -12,9 +12,6 @@ from desgw_daemon.config.kinds import FOLDER
 from desgw_daemon.config.model import Config, field_of, keys, needs_restart, value_of
 from desgw_daemon.config.origins import lines_of_keys
 
-#: Keys that need a restart although the shipped file does not say so yet.
-UNMARKED = {"paths.pnfs", "paths.workflow", "paths.postprocessing", "paths.exposures_list"}
-
 SHIPPED = Path(__file__).parents[2] / "daemon.toml"
 TEXT = SHIPPED.read_text()
 LINES = TEXT.split("\n")
@@ -79,13 +76,7 @@ class TestComments:
 class TestRestart:
     """The keys marked (restart) in the shipped file are those that need one."""
 
-    @pytest.mark.parametrize(
-        "key",
-        [
-            pytest.param(key, marks=[pytest.mark.xfail(reason="not said in daemon.toml yet")] * (key in UNMARKED))
-            for key in keys()
-        ],
-    )
+    @pytest.mark.parametrize("key", keys())
     def test_mark(self, key: str) -> None:
         assert any("(restart)" in line for line in comment(key)) == needs_restart(key)
 

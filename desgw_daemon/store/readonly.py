@@ -1,0 +1,24 @@
+"""How the database is opened for reading by whoever may not, or need not, write. Standard library only.
+
+A reader must leave no file behind. Opening a WAL database for reading makes a -wal and a -shm file when there are
+none, which would belong to the reader's account: the daemon could not write to them any more.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def reading_uri(path: Path) -> str:
+    """The file as a URI for sqlite3: read-only, and `immutable` (no other files are looked for) when no -wal file
+    is there, as after a clean stop.
+
+    With `immutable` a change that is made while reading may be missed, or half seen: see `is_immutable`.
+    """
+    there = path.with_name(f"{path.name}-wal").exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'' if there else '&immutable=1'}"
+
+
+def is_immutable(uri: str) -> bool:
+    """Whether a reader that uses this URI must look afterwards whether the file has changed meanwhile."""
+    return uri.endswith("&immutable=1")
