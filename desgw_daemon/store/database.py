@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
 
 import desgw_daemon
 from desgw_daemon.errors import DesgwError, Refused
-from desgw_daemon.store.readonly import reading_uri
+from desgw_daemon.store.readonly import BUSY_TIMEOUT, reading_uri, why_not_read
 from desgw_daemon.store.views import view_drift
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 DATABASE: Final = "desgw.db"
-#: How long a writer waits for another one (seconds).
-BUSY_TIMEOUT: Final = 15.0
 
 
 class SchemaError(DesgwError):
@@ -71,7 +70,7 @@ def make_reading_engine(path: Path) -> Engine:
             reading_uri(path), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
         )
 
-    engine = create_engine("sqlite://", creator=connect)
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -144,7 +143,7 @@ def create_or_check(path: Path) -> Engine:
             return engine
     except DatabaseError as error:
         engine.dispose()
-        raise SchemaError(_broken(path, error)) from error
+        raise SchemaError(why_not_read(path, str(error.orig))) from error
     problem = schema_problem(engine, path)
     if problem is not None:
         engine.dispose()
@@ -159,7 +158,7 @@ def schema_problem(engine: Engine, path: Path) -> SchemaError | None:
             found = revision_of(connection)
             tables = connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one()
     except DatabaseError as error:
-        return SchemaError(_broken(path, error))
+        return SchemaError(why_not_read(path, str(error.orig)))
     head = head_revision()
     if found == head:
         return None
@@ -173,13 +172,6 @@ def schema_problem(engine: Engine, path: Path) -> SchemaError | None:
     return SchemaError(
         f"{path} was made by a newer desgw-daemon (schema {found}, this one knows {head}): install the newer program"
     )
-
-
-def _broken(path: Path, error: DatabaseError) -> str:
-    cause = str(error.orig)
-    if "locked" in cause:
-        return f"{path} is locked by another program for more than {BUSY_TIMEOUT:.0f} s: see `fuser {path}`"
-    return f"{path} cannot be read: {cause}; the newest copy made by `desgw-daemon db backup` is the way back"
 
 
 def _knows(revision: str) -> bool:

@@ -7,6 +7,10 @@ none, which would belong to the reader's account: the daemon could not write to 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
+
+#: How long a program waits for another one that has locked the file (seconds).
+BUSY_TIMEOUT: Final = 15.0
 
 
 def reading_uri(path: Path) -> str:
@@ -22,3 +26,12 @@ def reading_uri(path: Path) -> str:
 def is_immutable(uri: str) -> bool:
     """Whether a reader that uses this URI must look afterwards whether the file has changed meanwhile."""
     return uri.endswith("&immutable=1")
+
+
+def why_not_read(path: Path, cause: str) -> str:
+    """A line for a person from SQLite's words (`cause`) for why it cannot read the file."""
+    if "locked" in cause:
+        return f"{path} is locked by another program for more than {BUSY_TIMEOUT:.0f} s: see `fuser {path}`"
+    if "unable to open" in cause or "readonly" in cause:
+        return f"{path} may not be read by this account ({cause}): ask for membership of the group that owns it"
+    return f"{path} cannot be read: {cause}; the newest copy made by `desgw-daemon db backup` is the way back"
