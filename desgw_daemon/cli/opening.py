@@ -8,7 +8,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from desgw_daemon.errors import Refused, UsageError
+from desgw_daemon.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -51,15 +51,14 @@ def utc_now() -> datetime:
 
 
 def season_number(text: str) -> int:
-    """A season that may be used. Raises UsageError for the SN group's (1-10) and the reserved ones."""
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 1_000_000:
+    """A season that may be used. Raises UsageError."""
+    from desgw_daemon.domain.seasons import season_problem
+
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise UsageError(f"--season {text!r}: a season is a whole number such as 2206")
-    season = int(text)
-    if season <= 10:
-        raise UsageError(f"--season {season}: 1 to 10 belong to the SN group; take another")
-    if season in (5000, 6000):
-        raise UsageError(f"--season {season}: it is reserved; take another")
-    return season
+    if problem := season_problem(int(text)):
+        raise UsageError(f"--season: {problem}")
+    return int(text)
 
 
 def exposure_number(text: str) -> int:
@@ -69,9 +68,3 @@ def exposure_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not EXPNUM_MIN <= int(text) <= EXPNUM_MAX:
         raise UsageError(f"{text!r} is no exposure number (6 or 7 digits)")
     return int(text)
-
-
-def refuse_nothing_done(problems: list[str]) -> None:
-    """Raise Refused when a command with several arguments could not do some of it."""
-    if problems:
-        raise Refused("; ".join(problems))

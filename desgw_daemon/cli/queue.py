@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace) -> int:
-    from desgw_daemon.daemon.intake import resolve
+    from desgw_daemon.daemon.resolving import resolve
     from desgw_daemon.observe.exposures_list import ExposuresList
     from desgw_daemon.observe.lists import Entry, ParsedList, parse_words, read_list
     from desgw_daemon.store.database import writing

@@ -80,7 +80,7 @@ class Daemon:
         )
         watch = LocalWatch(
             ConfigWatch(path=self._loaded.source, on_change=self._config_may_have_changed),
-            FolderWatch(folder=inbox, on_change=self._soon),
+            FolderWatch(folder=inbox, on_change=self._list_arrived),
         )
         try:
             if problem := watch.start():
@@ -120,11 +120,16 @@ class Daemon:
         self._look_at_config.set()
         self._soon()
 
-    def _soon(self) -> None:
-        """A cycle now; the regular ones go on from there."""
+    def _list_arrived(self) -> None:
+        """A list is looked at as soon as it can have settled."""
+        self._soon(self._loaded.config.queue.inbox_settle + timedelta(milliseconds=100))
+
+    def _soon(self, after: timedelta = timedelta(0)) -> None:
+        """A cycle now, or after a while if none comes before; the regular ones go on from there."""
         job = self._scheduler.get_job(_CYCLE)
-        if job is not None and not self._stop.is_set():
-            job.modify(next_run_time=datetime.now(UTC))
+        when = datetime.now(UTC) + after
+        if job is not None and not self._stop.is_set() and when < job.next_run_time:
+            job.modify(next_run_time=when)
 
     def _take_config(self) -> None:
         """Take up a changed file; a broken one is refused, and the values in force stay."""
