@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from desgw_daemon.daemon.inbox import take_lists
@@ -15,12 +16,26 @@ from desgw_daemon.store.queue import learn_data
 from desgw_daemon.wiring import House
 
 
-def take_in(house: House, log: Log, now: datetime) -> str | None:
-    """Take the inbox's lists, and give waiting exposures their data.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What went wrong: exposures.list cannot be read, the inbox cannot be worked with."""
 
-    Returns why exposures.list cannot be read, if it cannot.
-    """
-    take_lists(house, log, now)
+    workflow_problem: str | None
+    inbox_problem: str | None
+
+
+def take_in(house: House, log: Log, now: datetime) -> Intake:
+    """Take the inbox's lists, and give waiting exposures their data."""
+    inbox_problem = None
+    try:
+        take_lists(house, log, now)
+    except OSError as error:
+        inbox_problem = f"{error.filename or house.inbox}: {error.strerror}"
+    return Intake(workflow_problem=_learn(house, now), inbox_problem=inbox_problem)
+
+
+def _learn(house: House, now: datetime) -> str | None:
+    """Give waiting exposures their data. Returns why exposures.list cannot be read, if it cannot."""
     with reading(house.database) as connection:
         snapshot = load_snapshot(connection, with_ccds_of=())
     waiting = [e for e in snapshot.exposures if e.state is ExposureState.QUEUED and e.key is None]

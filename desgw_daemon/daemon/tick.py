@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from desgw_daemon.daemon.acting import Actor
 from desgw_daemon.daemon.following import Followed, follow, record_followed
-from desgw_daemon.daemon.intake import take_in
+from desgw_daemon.daemon.intake import Intake, take_in
 from desgw_daemon.daemon.looking import Looked, look_around, record_looked
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.plan import plan
@@ -58,7 +58,7 @@ def tick(
     begun = time.monotonic()
     with writing(house.database) as connection:
         poll_id = begin_poll(connection, at=now)
-    workflow_problem = take_in(house, log, now)
+    intake = take_in(house, log, now)
     with reading(house.database) as connection:
         snapshot = load_snapshot(connection)
     # The queue is asked before /pnfs is looked at: a CCD is lost when its DAG has ended and a later look shows nothing.
@@ -67,13 +67,14 @@ def tick(
     with writing(house.database) as connection:
         record_followed(connection, followed, now)
         record_looked(connection, snapshot, looked, house.policy, now)
-        _write_cost(connection, poll_id, looked, followed, workflow_problem)
+        _write_cost(connection, poll_id, looked, followed, intake.workflow_problem)
     with reading(house.database) as connection:
         snapshot = with_circumstances(connection, load_snapshot(connection))
     actions = plan(snapshot, house.policy, now)
     actor = Actor(house=house, environment=followed.environment, clock=clock)
     errors = actor.carry_out(snapshot, actions, now)
-    _report(house, log, poll_id, now, clock(), errors, more_alerts, len(actions))
+    own = (*more_alerts, *_inbox_alert(intake))
+    _report(house, log, poll_id, now, clock(), errors, own, len(actions))
     spent = timedelta(seconds=time.monotonic() - begun)
     calls = looked.look.calls
     log.debug(
@@ -85,6 +86,20 @@ def tick(
         reads=calls.reads,
     )
     return TickResult(actions=actions, errors=errors, listings=calls.listings, spent=spent)
+
+
+def _inbox_alert(intake: Intake) -> tuple[AlertWanted, ...]:
+    if intake.inbox_problem is None:
+        return ()
+    return (
+        AlertWanted(
+            key="inbox",
+            rule="inbox",
+            severity="warning",
+            text=f"the inbox cannot be worked with: {intake.inbox_problem}. Lists in it wait; `desgw-daemon queue add`"
+            " takes them all the same",
+        ),
+    )
 
 
 def _write_cost(

@@ -1,20 +1,34 @@
-"""exposures.list, the history of the whole camera: 1.2 million lines, read in one pass, remembered until it changes."""
+"""exposures.list, the history of the whole camera: 1.2 million lines, read in one pass, remembered until it changes.
+
+Columns: EXPNUM NITE MJD_OBS RADEG DECDEG BAND EXPTIME PROPID OBSTYPE TEFF OBJECT. Only the first one tells which
+exposure a line is about: a number also occurs in other columns. Must not judge bands: VR is returned as it is.
+"""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Collection
+import stat
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+#: A number longer than this in the first column is none of ours (bytes, blanks in front of it included).
+_FIRST_COLUMN = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureData:
-    """What the file says of one exposure. conflict: another line says something else."""
+    """What the file says of one exposure, unchecked: exptime in seconds, None when it is no number.
+
+    conflict: another line gives another nite or band.
+    """
 
     expnum: int
     nite: str
     band: str
+    exptime: float | None = None
     conflict: bool = False
 
 
@@ -22,13 +36,15 @@ class ExposureData:
 class Lookup:
     """The exposures that were found. problem: why the file could not be read; then nothing is known."""
 
-    found: dict[int, ExposureData]
+    found: Mapping[int, ExposureData]
     problem: str | None = None
 
 
 class ExposuresList:
-    """Answers by exact first column. What was asked for is remembered, also what was not found, while the file is
-    the same.
+    """Answers by exact first column.
+
+    What was asked for is remembered while the file is the same (inode, size, mtime), also what was not found:
+    an exposure that waits for its data costs no pass in each cycle. Nothing else of the file is kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,35 +53,63 @@ class ExposuresList:
         self._known: dict[int, ExposureData | None] = {}
 
     def lookup(self, expnums: Collection[int]) -> Lookup:
-        """Band and nite of these exposures, with at most one pass over the file."""
+        """What the file says of these exposures, with at most one pass over it."""
         try:
-            with self._path.open("rb") as file:
-                stat = os.fstat(file.fileno())
-                version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            # Without O_NONBLOCK, opening a pipe would wait for its writer.
+            with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+                version = _version(file)
+                if version is None:
+                    return Lookup(found={}, problem=f"{self._path} is no file")
                 if version != self._version:
-                    self._known.clear()
-                    self._version = version
+                    self._version, self._known = version, {}
                 wanted = {expnum for expnum in expnums if expnum not in self._known}
                 if wanted:
-                    self._known |= dict.fromkeys(wanted)
-                    self._read(file, wanted)
+                    self._known |= _read(file, wanted)
+                if _version(file) != version:  # it was written to meanwhile
+                    self._version = None
         except OSError as error:
-            return Lookup(found={}, problem=f"{self._path} cannot be read: {error.strerror}")
+            self._version = None
+            return Lookup(found={}, problem=f"{self._path} cannot be read: {error.strerror or error}")
         return Lookup(found={n: data for n in expnums if (data := self._known[n]) is not None})
 
-    def _read(self, file: object, wanted: set[int]) -> None:
-        tokens = {str(expnum).encode() for expnum in wanted}
-        for line in file:  # type: ignore[attr-defined]  # an open binary file
-            first = line[:24].split(None, 1)
-            if first and first[0] in tokens:
-                self._take(line)
 
-    def _take(self, line: bytes) -> None:
-        words = line.split(None, 7)
-        # A torn last line: without its end, its band may be half a word.
-        if len(words) < 7 or not line.endswith(b"\n"):
-            return
-        expnum, nite, band = int(words[0]), words[1].decode("ascii", "replace"), words[5].decode("ascii", "replace")
-        before = self._known.get(expnum)
-        conflict = before is not None and (before.nite, before.band) != (nite, band)
-        self._known[expnum] = ExposureData(expnum=expnum, nite=nite, band=band, conflict=conflict)
+def _version(file: IO[bytes]) -> tuple[int, int, int] | None:
+    """What changes when the file does; None for what is no file."""
+    status = os.fstat(file.fileno())
+    return (status.st_ino, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+
+
+def _read(file: IO[bytes], wanted: Collection[int]) -> dict[int, ExposureData | None]:
+    tokens = {str(expnum).encode() for expnum in wanted}
+    found: dict[int, ExposureData | None] = dict.fromkeys(wanted)
+    for line in file:
+        first = line[:_FIRST_COLUMN].split(None, 1)
+        if first and first[0] in tokens and (data := _parse(line)) is not None:
+            before = found[data.expnum]
+            if before is None:
+                found[data.expnum] = data
+            elif (before.nite, before.band) != (data.nite, data.band):
+                found[data.expnum] = ExposureData(
+                    expnum=data.expnum, nite=before.nite, band=before.band, exptime=before.exptime, conflict=True
+                )
+    return found
+
+
+def _parse(line: bytes) -> ExposureData | None:
+    """A line's data; None for a line that was cut off, as the last one of a file that is being written may be.
+
+    With a word behind EXPTIME, the words before it are whole.
+    """
+    words = line.split(None, 8)
+    if len(words) < 8:
+        return None
+    expnum, nite, band, exptime = (words[n].decode("ascii", "backslashreplace") for n in (0, 1, 5, 6))
+    return ExposureData(expnum=int(expnum), nite=nite, band=band, exptime=_seconds(exptime))
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None

@@ -1,10 +1,15 @@
-"""What DAGMaker left: judged by all of its signs, because DONE and exit code 0 follow nearly anything."""
+"""What DAGMaker left: judged by all of its signs, because DONE and exit code 0 follow nearly anything.
+
+Must not decide what follows: it names what is wrong, and the caller knows the exit code.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +24,13 @@ _NO_BAND: Final = "Error with setting band"
 _LAST_LINES: Final = 5
 #: An output is read to this length from its end (bytes); the signs stand near the end.
 _MOST: Final = 2_000_000
+#: A DAG that is longer is none (bytes): 59 search lines and 60 template lines are 50 kB.
+_MOST_DAG: Final = 20_000_000
+#: The clock of a file server may be behind. Leftovers are moved aside before a DAGMaker starts, so that
+#: nothing older than its start can be as young as this.
+_CLOCKS: Final = timedelta(seconds=10)
+#: Errors that say something about the file. Others are the disk's, and pass.
+_OF_THE_FILE: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,45 +45,70 @@ class MakingEvidence:
 def read_making(
     workflow: Path, expnum: int, *, season: int, nite: str, band: str, started_at: datetime
 ) -> MakingEvidence:
-    """Read DONE, the DAG and the output of an exposure's DAGMaker. Raises OSError when the folder is away."""
-    workflow.stat()
-    output = plain_text(_end_of(workflow / f"dagmaker_{expnum}.out"))
-    problems = []
+    """Read DONE, the DAG and the output of an exposure's DAGMaker.
+
+    Raises OSError when the folder is away or its disk does not answer: then nothing is known.
+    """
+    os.listdir(workflow)
+    output = _output(workflow / f"dagmaker_{expnum}.out")
+    data, dag_problem = _read_dag(workflow / f"desgw_pipeline_{expnum}.dag", started_at)
+    problems = [*_said(output, expnum), *_done(workflow / f"mytemp_{expnum}" / "DAGMaker.DONE", started_at)]
+    if dag_problem is not None:
+        problems.append(dag_problem)
+    if data is not None:
+        try:
+            dag = parse_dag(data.decode("utf-8", "replace"))
+            problems += check_dag(dag, season=season, expnum=expnum, nite=nite, band=band)
+        except DagError as error:
+            problems.append(f"its DAG is broken: {error}")
+    return MakingEvidence(
+        problems=tuple(problems),
+        dag_sha256=None if data is None else hashlib.sha256(data).hexdigest(),
+        last_lines=last_lines(output, _LAST_LINES),
+    )
+
+
+def _said(output: str, expnum: int) -> Iterator[str]:
+    """What DAGMaker's own words complain about."""
     if _NO_BAND in output:
-        problems.append(f"exposures.list has no line for {expnum}, or no usable band ({_NO_BAND!r})")
+        yield f"exposures.list has no line for {expnum}, or no usable band ({_NO_BAND!r})"
     if _NO_TEMPLATE in output:
-        problems.append("there is no template exposure for it: difference imaging would fail")
-    if copies := sum(_COPY_ERROR in line for line in output.splitlines()):
-        problems.append(f"{copies} input files could not be copied to /pnfs ({_COPY_ERROR!r})")
-    done = workflow / f"mytemp_{expnum}" / "DAGMaker.DONE"
-    if not _is_fresh(done, started_at):
-        problems.append(f"it left no fresh {done.parent.name}/{done.name}")
-    digest = None
+        yield "there is no template exposure for it: difference imaging would fail"
+    if copies := sum(_COPY_ERROR in line for line in output.split("\n")):
+        files = "1 input file" if copies == 1 else f"{copies} input files"
+        yield f"{files} could not be copied to /pnfs ({_COPY_ERROR!r})"
+
+
+def _done(path: Path, started_at: datetime) -> Iterator[str]:
+    name = f"{path.parent.name}/{path.name}"
     try:
-        data = (workflow / f"desgw_pipeline_{expnum}.dag").read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
-        problems += check_dag(
-            parse_dag(data.decode("utf-8", "replace")), season=season, expnum=expnum, nite=nite, band=band
-        )
-    except FileNotFoundError:
-        problems.append(f"it left no desgw_pipeline_{expnum}.dag")
-    except DagError as error:
-        problems.append(f"its DAG is broken: {error}")
-    return MakingEvidence(problems=tuple(problems), dag_sha256=digest, last_lines=last_lines(output, _LAST_LINES))
+        if not _is_fresh(path.stat(), started_at):
+            yield f"{name} is older than this run: it left none"
+    except _OF_THE_FILE:
+        yield f"it left no {name}"
 
 
-def _is_fresh(done: Path, started_at: datetime) -> bool:
-    """Whether DONE was written by this run. mtimes of a network mount are whole seconds at times."""
-    try:
-        return done.stat().st_mtime >= int(started_at.timestamp())
-    except FileNotFoundError:
-        return False
-
-
-def _end_of(path: Path) -> bytes:
+def _read_dag(path: Path, started_at: datetime) -> tuple[bytes | None, str | None]:
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _MOST))
-            return file.read()
+            if not _is_fresh(os.fstat(file.fileno()), started_at):
+                return None, f"{path.name} is older than this run: it left none"
+            data = file.read(_MOST_DAG + 1)
     except FileNotFoundError:
-        return b""
+        return None, f"it left no {path.name}"
+    except _OF_THE_FILE as error:
+        return None, f"{path.name} cannot be read: {error.strerror}"
+    return (data, None) if len(data) <= _MOST_DAG else (None, f"{path.name} is longer than {_MOST_DAG} bytes")
+
+
+def _is_fresh(status: os.stat_result, started_at: datetime) -> bool:
+    return status.st_mtime >= (started_at - _CLOCKS).timestamp()
+
+
+def _output(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _MOST))
+            return plain_text(file.read())
+    except _OF_THE_FILE:
+        return ""

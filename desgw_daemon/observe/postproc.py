@@ -1,17 +1,40 @@
-"""What post-processing shows of itself: its ini, its progress, and the files that its steps leave."""
+"""What post-processing shows of itself: its ini, its progress, and the files that its steps leave.
+
+Must not conclude a SKIPTO: it gives sizes and times. What cannot be read is not there.
+"""
 
 from __future__ import annotations
 
 import configparser
+import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from desgw_daemon.domain.facts import EvidenceFile
 
-_STEP: Final = re.compile(rb"^\s*Run STEP (\d):", re.MULTILINE)
+_STEP: Final = re.compile(rb"^\s*Run STEP (\d+):", re.MULTILINE)
+#: How far from its end an output is searched for its last step (bytes), the next only when the one before
+#: holds none. A step that prints more than the last is known from earlier looks.
+_TAILS: Final = (1 << 16, 1 << 22, 1 << 26)
+#: PostProcStatus: entries that are never set, or that stay 0 when a step was skipped: 0 is not "failed".
+STATUS_ENTRIES: Final = (
+    "environment",
+    "initial list",
+    "final list",
+    "forcephoto",
+    "host match",
+    "truth table",
+    "data files",
+    "plots",
+    "web page",
+)
+#: The list of a run's exposures is short; more than this (bytes) is something else.
+_MOST_LIST: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +45,15 @@ class IniSettings:
     filename_1: str
     plusname: str
     combined_fits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusFile:
+    """PostProcStatus{season}.txt of this run: the entries (STATUS_ENTRIES) that are set, and when it was written."""
+
+    set: tuple[str, ...]
+    complete: bool
+    at: datetime
 
 
 def ini_settings(text: str) -> IniSettings:
@@ -44,23 +76,60 @@ def ini_settings(text: str) -> IniSettings:
 
 
 def read_steps(output: Path) -> int | None:
-    """The highest N of the lines `Run STEP N:` in a run's output; None before the first."""
+    """The highest N of the lines `Run STEP N:` near the end of a run's output; None when there is none.
+
+    Raises OSError when the output cannot be read, other than for not being there.
+    """
     try:
-        found = [int(number) for number in _STEP.findall(output.read_bytes())]
+        with output.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            for tail in _TAILS:
+                file.seek(max(0, size - tail))
+                if found := _STEP.findall(file.read(tail)):
+                    return max(int(number) for number in found)
+                if tail >= size:
+                    break
     except FileNotFoundError:
         return None
-    return max(found, default=None)
+    return None
+
+
+def read_status(folder: Path, season: int, started_at: datetime) -> StatusFile | None:
+    """What PostProcStatus says of the run that started then; None when it says nothing of it.
+
+    A run that dies at once leaves the file of the one before, perhaps `complete`: an older file is not
+    believed, nor one that is not whole (nine times 0 or 1, then `complete` or `incomplete`).
+    """
+    try:
+        with (folder / f"PostProcStatus{season}.txt").open("rb") as file:
+            written = os.fstat(file.fileno()).st_mtime
+            *flags, last = file.read(256).split() or [b""]
+    except OSError:
+        return None
+    if written < started_at.timestamp() or len(flags) != len(STATUS_ENTRIES):
+        return None
+    if not set(flags) <= {b"0", b"1"} or last not in (b"complete", b"incomplete"):
+        return None
+    return StatusFile(
+        set=tuple(name for name, flag in zip(STATUS_ENTRIES, flags, strict=True) if flag == b"1"),
+        complete=last == b"complete",
+        at=datetime.fromtimestamp(written, UTC),
+    )
 
 
 def read_evidence(postprocessing: Path, run_folders: Sequence[str], season: int) -> dict[str, EvidenceFile]:
     """The files that a start above 0 would read, by role; those that are not there are left out.
 
-    run_folders: where the season's runs keep their ini, oldest first; the newest counts.
+    run_folders: where the season's runs keep their ini, oldest first; the newest counts. One that is no ini
+    leaves no evidence.
     """
     inis = [path for folder in run_folders if (path := Path(folder) / f"postproc_{season}.ini").is_file()]
-    if not inis:
+    try:
+        settings = ini_settings(inis[-1].read_text(errors="replace")) if inis else None
+    except (OSError, configparser.Error):
+        settings = None
+    if settings is None:
         return {}
-    settings = ini_settings(inis[-1].read_text())
     out = postprocessing / settings.outdir
     places = {
         "expniteband_df": out / "masterlist" / "expniteband_df.csv",
@@ -76,11 +145,14 @@ def read_evidence(postprocessing: Path, run_folders: Sequence[str], season: int)
 
 
 def _evidence(role: str, path: Path) -> EvidenceFile | None:
+    expnums = None
     try:
-        stat = path.stat()
-        expnums = None
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return None
         if role == "step0_expnums":
-            expnums = tuple(int(number) for number in re.findall(r"\b\d{6,7}\b", path.read_text(errors="replace")))
-    except OSError:
+            with path.open("rb") as file:
+                expnums = tuple(int(number) for number in re.findall(rb"\b\d{6,7}\b", file.read(_MOST_LIST)))
+    except (OSError, ValueError):  # ValueError: a name with a NUL
         return None
-    return EvidenceFile(path=str(path), size=stat.st_size, mtime=stat.st_mtime, expnums=expnums)
+    return EvidenceFile(path=str(path), size=status.st_size, mtime=status.st_mtime, expnums=expnums)
