@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from desgw_daemon.cli.opening import (
     utc_now,
     who,
 )
+from desgw_daemon.cli.queue_adopt import adopt
 from desgw_daemon.errors import DesgwError, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     adding = what.add_parser(
         "add",
         help="add list files or exposure numbers",
-        description="Add exposures: list files (lines `EXPNUM [BAND [NITE]]`, # comments) or numbers. A list is taken\n"
-        "whole or not at all; what is there already is named and left alone.",
+        description="Add exposures: list files (lines `EXPNUM [BAND [NITE]]`, # comments) or numbers. A list is\n"
+        "taken whole or not at all; what is there already is named and left alone.",
     )
     adding.add_argument("what_to_add", nargs="+", metavar="FILE|EXPNUM")
     adding.add_argument("--season", required=True, metavar="N")
@@ -51,7 +51,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     adopting.add_argument("--season", required=True, metavar="N")
     adopting.add_argument("--nite", metavar="YYYYMMDD")
     adopting.add_argument("--yes", action="store_true", help="do not ask")
-    adopting.set_defaults(run=_adopt)
+    adopting.set_defaults(run=adopt)
     for name, words, function in (
         ("hold", "start nothing new for exposures; what runs goes on", _hold),
         ("release", "let held exposures go on", _release),
@@ -118,57 +118,6 @@ def _add(args: argparse.Namespace) -> int:
         print(f"back in the queue as a new attempt: {expnum}")
     print(f"{len(added.new) + len(added.again)} exposures queued for season {season}; {len(added.known)} already there")
     return 0
-
-
-def _adopt(args: argparse.Namespace) -> int:
-    from desgw_daemon.domain.names import is_nite
-    from desgw_daemon.observe.adopt import find_exposures, nites_of
-    from desgw_daemon.store.database import writing
-    from desgw_daemon.store.queue import Wish
-    from desgw_daemon.store.queue import add as add_to_queue
-
-    season = season_number(args.season)
-    if args.nite is not None and not is_nite(args.nite):
-        raise UsageError(f"--nite {args.nite!r}: a nite is a day written YYYYMMDD")
-    loaded = open_config(args)
-    root = loaded.config.paths.pnfs
-    try:
-        nites = (args.nite,) if args.nite else nites_of(root)
-    except OSError as error:
-        raise Refused(f"{root / 'exp'} cannot be listed: {error.strerror}; try again when it answers") from None
-    if args.nite is None and not args.yes:
-        _ask(f"{len(nites)} nite folders of {root / 'exp'} would be listed, and one folder for each exposure in them")
-    found = find_exposures(root, season, nites)
-    for problem in found.problems:
-        print(f"not seen: {problem}")
-    if not found.found:
-        raise Refused(f"no exposure of season {season} was found in {len(nites)} nites ({found.listings} listings)")
-    with writing(open_database(loaded)) as connection:
-        added = add_to_queue(
-            connection,
-            season=season,
-            wishes=[Wish(expnum=e.expnum, band=e.band, nite=e.nite) for e in found.found],
-            priority=0,
-            who=who(),
-            at=utc_now(),
-            watch_only=True,
-            source="queue adopt",
-        )
-    for known in added.known:
-        print(f"already there: {known}")
-    count = len(added.new) + len(added.again)
-    print(
-        f"{count} exposures of season {season} are watched from now on, and never submitted ({found.listings} listings)"
-    )
-    return 0
-
-
-def _ask(what: str) -> None:
-    """Go on only after a yes. Raises UsageError where nobody can be asked."""
-    if not sys.stdin.isatty():
-        raise UsageError(f"{what}: name one with --nite YYYYMMDD, or say --yes")
-    if input(f"{what}. Go on? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise Refused("nothing was done")
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class Adoption:
 
 def nites_of(root: Path) -> tuple[str, ...]:
     """The nite folders below exp/. Raises OSError when it cannot be listed."""
-    return tuple(sorted(name for name in os.listdir(root / "exp") if is_nite(name)))
+    return tuple(sorted(name for name in _names(root / "exp") if is_nite(name)))
 
 
 def find_exposures(root: Path, season: int, nites: Collection[str]) -> Adoption:
@@ -45,7 +44,7 @@ def find_exposures(root: Path, season: int, nites: Collection[str]) -> Adoption:
         folder = root / "exp" / nite
         listings += 1
         try:
-            expnums = sorted(int(name) for name in os.listdir(folder) if _is_expnum(name))
+            expnums = sorted(int(name) for name in _names(folder) if _is_expnum(name))
         except OSError as error:
             problems.append(f"{folder} cannot be listed: {error.strerror}")
             continue
@@ -53,7 +52,7 @@ def find_exposures(root: Path, season: int, nites: Collection[str]) -> Adoption:
             place = folder / str(expnum) / f"dp{season}"
             listings += 1
             try:
-                names = os.listdir(place)
+                names = _names(place)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -66,6 +65,10 @@ def find_exposures(root: Path, season: int, nites: Collection[str]) -> Adoption:
             elif bands:
                 problems.append(f"{place} holds CCD folders of several bands ({', '.join(sorted(bands))}): left out")
     return Adoption(found=tuple(found), problems=tuple(problems), listings=listings)
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 def _is_expnum(name: str) -> bool:

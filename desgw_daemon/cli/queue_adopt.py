@@ -1,0 +1,61 @@
+"""`queue adopt`: watching what somebody submitted by hand. Part of the queue command, not one of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from desgw_daemon.cli.opening import open_config, open_database, season_number, utc_now, who
+from desgw_daemon.errors import Refused, UsageError
+
+
+def adopt(args: argparse.Namespace) -> int:
+    """Carry out `queue adopt`. Raises Refused when nothing was found or the answer was no."""
+    from desgw_daemon.domain.names import is_nite
+    from desgw_daemon.observe.adopt import find_exposures, nites_of
+    from desgw_daemon.store.database import writing
+    from desgw_daemon.store.queue import Wish
+    from desgw_daemon.store.queue import add as add_to_queue
+
+    season = season_number(args.season)
+    if args.nite is not None and not is_nite(args.nite):
+        raise UsageError(f"--nite {args.nite!r}: a nite is a day written YYYYMMDD")
+    loaded = open_config(args)
+    root = loaded.config.paths.pnfs
+    try:
+        nites = (args.nite,) if args.nite else nites_of(root)
+    except OSError as error:
+        raise Refused(f"{root / 'exp'} cannot be listed: {error.strerror}; try again when it answers") from None
+    if args.nite is None and not args.yes:
+        _ask(f"{len(nites)} nite folders of {root / 'exp'} would be listed, and one folder for each exposure in them")
+    found = find_exposures(root, season, nites)
+    for problem in found.problems:
+        print(f"not seen: {problem}")
+    if not found.found:
+        raise Refused(f"no exposure of season {season} was found in {len(nites)} nites ({found.listings} listings)")
+    with writing(open_database(loaded)) as connection:
+        added = add_to_queue(
+            connection,
+            season=season,
+            wishes=[Wish(expnum=e.expnum, band=e.band, nite=e.nite) for e in found.found],
+            priority=0,
+            who=who(),
+            at=utc_now(),
+            watch_only=True,
+            source="queue adopt",
+        )
+    for known in added.known:
+        print(f"already there: {known}")
+    count = len(added.new) + len(added.again)
+    print(
+        f"{count} exposures of season {season} are watched from now on, and never submitted ({found.listings} listings)"
+    )
+    return 0
+
+
+def _ask(what: str) -> None:
+    """Go on only after a yes. Raises UsageError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{what}: name one with --nite YYYYMMDD, or say --yes")
+    if input(f"{what}. Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise Refused("nothing was done")
