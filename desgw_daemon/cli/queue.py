@@ -45,7 +45,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     adopting = what.add_parser(
         "adopt",
         help="watch exposures that somebody submitted by hand",
-        description="Find a season's exposures that are on /pnfs already, and watch them without ever submitting them.\n"
+        description="Find a season's exposures that are on /pnfs already, and watch them, never submitting them.\n"
         "Without --nite every nite folder is listed: it says how many, and asks first.",
     )
     adopting.add_argument("--season", required=True, metavar="N")

@@ -187,7 +187,7 @@ def _record_making(connection: Connection, fact: MakingFact, now: datetime) -> N
     if not child.succeeded:
         problems.insert(0, f"it {child.words}" if child.error is None else child.words)
     if problems:
-        said = f"; its last lines: {' / '.join(evidence.last_lines)}" if evidence.last_lines else ""
+        said = f". Its last lines: {' / '.join(evidence.last_lines)}" if evidence.last_lines else ""
         state, why = MakingState.FAILED, "; ".join(problems) + said
     else:
         state, why = MakingState.MADE, "DONE is fresh, and the DAG is of this exposure and season"

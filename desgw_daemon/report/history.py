@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from desgw_daemon.domain.states import CcdState, MakingState, RunState, SubmissionState
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log, bind_exposure
+from desgw_daemon.store.looks import LATE
 from desgw_daemon.store.told import Told, transitions_to_tell
 
 _MAKING: Final = {MakingState.RUNNING: Event.DAGMAKER_STARTED}
@@ -46,7 +47,7 @@ def _write(log: Log, row: Told, text: str) -> None:
     match row.kind:
         case "ccd" if row.after == CcdState.COMPLETE:
             log.debug(Event.CCD_DONE, text)
-        case "ccd" if row.before == CcdState.COMPLETE and row.after == CcdState.FAILED:
+        case "ccd" if row.why.startswith(LATE):
             log.warning(Event.CCD_LATE_FAIL, text)
         case "ccd":
             log.info(Event.CCD_FAILED, text)

@@ -27,6 +27,10 @@ _COLUMNS: Final = (
 )
 
 
+#: A change of a CCD that had been settled as complete: the settle time was too short for it.
+LATE: Final = "late, after it had been settled: "
+
+
 def record_look(connection: Connection, before: Exposure, after: Exposure, *, at: datetime) -> tuple[Ccd, ...]:
     """Write the difference between an exposure before and after a look. Returns the CCDs whose state changed.
 
@@ -108,10 +112,10 @@ def _ccds(connection: Connection, before: Exposure, after: Exposure, at: datetim
                     "exposure_id": after.id,
                     "season": after.season,
                     "ccd": ccd.ccd,
-                    "subject": f"{after.expnum} {after.band}_{ccd.ccd:02d}",
+                    "subject": f"{after.band}_{ccd.ccd:02d}",
                     "before": _state_of(old, ccd).value,
                     "after": ccd.state.value,
-                    "why": ccd.reason or "its tarball is there",
+                    "why": _why(old.get(ccd.ccd), ccd),
                     "who": "daemon",
                 }
                 for ccd in moved
@@ -123,6 +127,12 @@ def _ccds(connection: Connection, before: Exposure, after: Exposure, at: datetim
 def _state_of(old: dict[int, Ccd], ccd: Ccd) -> CcdState:
     known = old.get(ccd.ccd)
     return CcdState.PENDING if known is None else known.state
+
+
+def _why(old: Ccd | None, ccd: Ccd) -> str:
+    """The reason of a change; one that comes after everything had settled says so."""
+    late = LATE if old is not None and old.settled_at is not None and old.state is CcdState.COMPLETE else ""
+    return late + (ccd.reason or "its tarball is there")
 
 
 def _row(ccd: Ccd) -> dict[str, Any]:
