@@ -1,97 +1,176 @@
-"""The inbox: list files that people drop into ``inbox/SEASON/``. Seen here, taken by act.
+"""The inbox: list files that people drop into inbox/SEASON/, once they have come to rest.
 
-A file is looked at when it has not changed for the settle time: by its mtime, and by its ctime, which no `cp -p` sets
-back and which a rename moves on.
+Nothing is remembered between two scans, so that single ticks take lists as the daemon does. Must not move
+or change anything: what becomes of a list is decided elsewhere.
 """
 
 from __future__ import annotations
 
 import os
-import pwd
+import re
 import stat
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from desgw_daemon.observe.lists import MAX_BYTES, ParsedList, RefusedList, parse_list
+from desgw_daemon.domain.seasons import season_problem
+from desgw_daemon.observe.lists import MAX_BYTES
+from desgw_daemon.observe.text import plain_name
 
-#: Folders of an inbox where lists lie that have been dealt with.
 TAKEN: Final = "taken"
 REFUSED: Final = "refused"
-SUFFIX: Final = ".list"
+_ENDING: Final = ".list"
+#: As people write it: without a sign, a prefix or a leading zero.
+_SEASON: Final = re.compile(r"[1-9]\d{0,9}", re.ASCII)
+#: No file system takes a longer name (bytes); `.why` must still fit behind it.
+_LONGEST_NAME: Final = 255 - len(".why")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped:
-    """A list that has stopped growing. season is None where it does not lie in a season's folder."""
+class DroppedList:
+    """A list that has come to rest: what is in it, cut off behind MAX_BYTES + 1 bytes (parse_list refuses it then)."""
 
     path: Path
-    season: int | None
-    owner: str
-    content: ParsedList | RefusedList
+    season: int
+    data: bytes
 
 
-def scan_inbox(inbox: Path, *, settle: timedelta, now: datetime) -> tuple[Dropped, ...]:
-    """The settled lists, oldest first. Raises OSError when the inbox itself cannot be listed."""
-    found: list[tuple[float, Dropped]] = []
-    for entry in sorted(os.scandir(inbox), key=lambda entry: entry.name):
-        if entry.name in (TAKEN, REFUSED):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedFile:
+    """Something that can never become a list of a season, and why."""
+
+    path: Path
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxScan:
+    """What lies in the inbox.
+
+    unsettled: how many lists still change. ignored: files in a season's folder whose name does not end in
+    .list, in words. problems: folders that could not be read.
+    """
+
+    lists: tuple[DroppedList, ...]
+    refused: tuple[RefusedFile, ...]
+    unsettled: int
+    ignored: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def scan_inbox(folder: Path, *, settle: timedelta, now: datetime) -> InboxScan:
+    """Every list below SEASON folders, in the order of their names.
+
+    A list has come to rest when nothing was written to it for the settle time: neither its mtime nor its
+    ctime, which no copying program sets, is younger, and it did not change while it was read.
+    """
+    scan = _Scan(settle=settle, now=now)
+    for entry in scan.entries(folder):
+        if entry.name in (TAKEN, REFUSED) or entry.name.startswith("."):
             continue
-        if entry.name.endswith(SUFFIX) and not entry.is_dir(follow_symlinks=False):
-            found += _settled(Path(entry.path), None, settle, now)
-        elif entry.is_dir(follow_symlinks=False):
-            found += _in_folder(Path(entry.path), settle, now)
-    return tuple(dropped for _, dropped in sorted(found, key=lambda pair: (pair[0], pair[1].path.name)))
+        if entry.is_dir(follow_symlinks=False):
+            scan.season(entry)
+        elif entry.name.endswith(_ENDING):
+            scan.refuse(entry, f"it lies beside the folders of the seasons: drop it into {folder.name}/SEASON/")
+        else:
+            scan.ignored.append(f"{plain_name(entry.name)} is neither the folder of a season nor a list")
+    return InboxScan(
+        lists=tuple(scan.lists),
+        refused=tuple(scan.refused),
+        unsettled=scan.unsettled,
+        ignored=tuple(scan.ignored),
+        problems=tuple(scan.problems),
+    )
 
 
-def free_name(folder: Path, name: str) -> Path:
-    """A path in the folder that no file has yet: the name, or the name with a number."""
-    path = folder / name
-    number = 1
-    while os.path.lexists(path):
-        number += 1
-        path = folder / f"{name.removesuffix(SUFFIX)}.{number}{SUFFIX}"
-    return path
+def target_name(name: str, now: datetime, existing: Collection[str]) -> str:
+    """A name for a list in taken/ or refused/ that overwrites none of the existing ones.
+
+    The time goes first, so that they sort by it. A name too long for it is cut at the end of its stem.
+    """
+    stem = name.removesuffix(_ENDING)
+    for number in range(1, len(existing) + 2):
+        before = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}_"
+        after = _ENDING if number == 1 else f"_{number}{_ENDING}"
+        room = _LONGEST_NAME - len(before) - len(after)
+        target = before + os.fsdecode(os.fsencode(stem)[:room]) + after
+        if target not in existing:
+            return target
+    raise AssertionError("more names are taken than there are")
 
 
-def _in_folder(folder: Path, settle: timedelta, now: datetime) -> list[tuple[float, Dropped]]:
-    season = int(folder.name) if folder.name.isascii() and folder.name.isdigit() else None
-    found = []
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return []  # somebody's private folder: not for us
-    for entry in entries:
-        if entry.name.endswith(SUFFIX) and not entry.is_dir(follow_symlinks=False):
-            found += _settled(Path(entry.path), season, settle, now)
-    return found
+class _Scan:
+    """One scan under way."""
 
+    def __init__(self, *, settle: timedelta, now: datetime) -> None:
+        self._youngest = (now - settle).timestamp()
+        self.lists: list[DroppedList] = []
+        self.refused: list[RefusedFile] = []
+        self.unsettled = 0
+        self.ignored: list[str] = []
+        self.problems: list[str] = []
 
-def _settled(path: Path, season: int | None, settle: timedelta, now: datetime) -> list[tuple[float, Dropped]]:
-    try:
-        info = path.lstat()
-    except FileNotFoundError:
-        return []
-    changed = max(info.st_mtime if info.st_mtime <= now.timestamp() else 0.0, info.st_ctime)
-    if now.timestamp() - changed < settle.total_seconds():
-        return []
-    content: ParsedList | RefusedList
-    if not stat.S_ISREG(info.st_mode):
-        content = RefusedList(problems=("it is no regular file (a link, a pipe): copy the list itself here",))
-    else:
+    def entries(self, folder: str | Path) -> Iterator[os.DirEntry[str]]:
+        """What is in a folder, by name."""
         try:
-            with path.open("rb") as file:
-                content = parse_list(file.read(MAX_BYTES + 1))
-        except FileNotFoundError:
-            return []
+            with os.scandir(folder) as found:
+                yield from sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            content = RefusedList(problems=(f"it cannot be read: {error.strerror}",))
-    return [(changed, Dropped(path=path, season=season, owner=_owner(info.st_uid), content=content))]
+            self.problems.append(f"{plain_name(str(folder))} cannot be read: {error.strerror or error}")
+
+    def refuse(self, entry: os.DirEntry[str], problem: str) -> None:
+        """This one is no list, and will be none."""
+        self.refused.append(RefusedFile(path=Path(entry.path), problem=problem))
+
+    def season(self, folder: os.DirEntry[str]) -> None:
+        """The lists of one season."""
+        problem = _season_problem(folder.name)
+        for entry in self.entries(folder.path):
+            if entry.name in (TAKEN, REFUSED) or entry.name.startswith("."):
+                continue
+            if not entry.name.endswith(_ENDING):
+                shown = f"{plain_name(folder.name)}/{plain_name(entry.name)}"
+                self.ignored.append(f"{shown} is not taken: its name does not end in {_ENDING}")
+            elif problem is not None:
+                self.refuse(entry, problem)
+            else:
+                self._list(entry, int(folder.name))
+
+    def _list(self, entry: os.DirEntry[str], season: int) -> None:
+        try:
+            if entry.is_symlink():
+                self.refuse(entry, "it is a link: copy the list itself")
+            elif not entry.is_file(follow_symlinks=False):
+                self.refuse(entry, "it is no file")
+            elif (data := self._settled(entry.path)) is None:
+                self.unsettled += 1
+            else:
+                self.lists.append(DroppedList(path=Path(entry.path), season=season, data=data))
+        except FileNotFoundError:
+            pass  # taken away again
+        except OSError as error:
+            self.refuse(entry, f"it cannot be read: {error.strerror or error}")
+
+    def _settled(self, path: str) -> bytes | None:
+        """Its bytes, or None while it changes. Raises OSError."""
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(file, "rb") as opened:
+            before = os.fstat(file)
+            if not stat.S_ISREG(before.st_mode) or max(before.st_mtime, before.st_ctime) > self._youngest:
+                return None
+            data = opened.read(MAX_BYTES + 1)
+            after = os.fstat(file)
+        unchanged = (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+            after.st_size,
+            after.st_mtime_ns,
+            after.st_ctime_ns,
+        )
+        return data if unchanged else None
 
 
-def _owner(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
+def _season_problem(name: str) -> str | None:
+    if not _SEASON.fullmatch(name):
+        return f"it lies in {plain_name(name)!r}: the folder's name must be a season, such as 2206"
+    return season_problem(int(name))

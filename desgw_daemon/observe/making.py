@@ -49,7 +49,7 @@ def read_making(
 
     Raises OSError when the folder is away or its disk does not answer: then nothing is known.
     """
-    os.listdir(workflow)
+    workflow.stat()
     output = _output(workflow / f"dagmaker_{expnum}.out")
     data, dag_problem = _read_dag(workflow / f"desgw_pipeline_{expnum}.dag", started_at)
     problems = [*_said(output, expnum), *_done(workflow / f"mytemp_{expnum}" / "DAGMaker.DONE", started_at)]

@@ -49,9 +49,9 @@ class IniSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusFile:
-    """PostProcStatus{season}.txt of this run: the entries (STATUS_ENTRIES) that are set, and when it was written."""
+    """PostProcStatus{season}.txt of this run: the entries (STATUS_ENTRIES) that are 1, and when it was written."""
 
-    set: tuple[str, ...]
+    done: tuple[str, ...]
     complete: bool
     at: datetime
 
@@ -111,7 +111,7 @@ def read_status(folder: Path, season: int, started_at: datetime) -> StatusFile |
     if not set(flags) <= {b"0", b"1"} or last not in (b"complete", b"incomplete"):
         return None
     return StatusFile(
-        set=tuple(name for name, flag in zip(STATUS_ENTRIES, flags, strict=True) if flag == b"1"),
+        done=tuple(name for name, flag in zip(STATUS_ENTRIES, flags, strict=True) if flag == b"1"),
         complete=last == b"complete",
         at=datetime.fromtimestamp(written, UTC),
     )
@@ -125,7 +125,7 @@ def read_evidence(postprocessing: Path, run_folders: Sequence[str], season: int)
     """
     inis = [path for folder in run_folders if (path := Path(folder) / f"postproc_{season}.ini").is_file()]
     try:
-        settings = ini_settings(inis[-1].read_text(errors="replace")) if inis else None
+        settings = ini_settings(inis[-1].read_text("utf-8", "replace")) if inis else None
     except (OSError, configparser.Error):
         settings = None
     if settings is None:
