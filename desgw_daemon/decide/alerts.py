@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from desgw_daemon.decide.postproc import run_of
+from desgw_daemon.decide.looks import is_watched
+from desgw_daemon.decide.postproc import failed_run_of
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
@@ -19,6 +20,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_runs(snapshot, policy, now),
         *_attention(snapshot),
         *_unknown(snapshot, policy, now),
+        *_unseen(snapshot, policy, now),
     )
 
 
@@ -61,29 +63,31 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
 
 def _runs(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
     alerts = []
-    newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
-    for run in newest.values():
+    stuck = {run.id for e in snapshot.exposures if (run := failed_run_of(snapshot, e)) is not None}
+    for run in snapshot.runs:
         name = f"post-processing run {run.number} of season {run.season}"
         heard = run.step_at or run.started_at or run.intent_at
-        if run.state in (RunState.FAILED, RunState.LOST):
+        if run.id in stuck:
+            # Up as long as exposures wait for somebody to act on it.
             alerts.append(
                 AlertWanted(
                     key=f"postproc_failed:{run.season}:{run.number}",
                     rule="postproc_failed",
                     severity="critical",
                     season=run.season,
-                    text=f"{name} with {plural(len(run.expnums), 'exposure')}: {run.reason}. What it wrote is in"
+                    text=f"{name} with {plural(len(run.expnums), 'exposure')}: {run.reason}. Its files are in"
                     f" {run.folder}. Mend the cause, then `desgw-daemon postproc run --season {run.season}`",
                 )
             )
         elif run.state is RunState.RUNNING and now - heard >= policy.postproc_silent_after:
+            step = "before its first step" if run.step is None else f"in step {run.step}"
             alerts.append(
                 AlertWanted(
                     key=f"postproc_silent:{run.season}:{run.number}",
                     rule="postproc_silent",
                     severity="warning",
                     season=run.season,
-                    text=f"{name} has said nothing new since {at(heard)} (step {run.step}), for more than"
+                    text=f"{name} has said nothing new since {at(heard)} ({step}), for more than"
                     f" {span(policy.postproc_silent_after)}. It is never ended by the daemon: look at its output in"
                     f" {run.folder}",
                 )
@@ -93,45 +97,63 @@ def _runs(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted
 
 def _attention(snapshot: Snapshot) -> list[AlertWanted]:
     """An exposure for a person; those that only share a failed run are in that run's alert."""
-    alerts = []
-    for exposure in snapshot.exposures:
-        if exposure.state is not ExposureState.ATTENTION:
-            continue
-        run = run_of(snapshot, exposure)
-        if run is not None and run.state in (RunState.FAILED, RunState.LOST):
-            continue
-        alerts.append(
-            AlertWanted(
-                key=f"exposure_attention:{exposure.id}",
-                rule="exposure_attention",
-                severity="warning",
-                text=f"exposure {exposure.label} needs a person: {exposure.reason}",
-                season=exposure.season,
-                nite=exposure.nite,
-                expnum=exposure.expnum,
-            )
+    return [
+        AlertWanted(
+            key=f"exposure_attention:{exposure.id}",
+            rule="exposure_attention",
+            severity="warning",
+            text=f"exposure {exposure.label} needs a person since {at(exposure.since)}: {exposure.reason}",
+            season=exposure.season,
+            nite=exposure.nite,
+            expnum=exposure.expnum,
         )
-    return alerts
+        for exposure in snapshot.exposures
+        if exposure.state is ExposureState.ATTENTION and failed_run_of(snapshot, exposure) is None
+    ]
 
 
 def _unknown(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+    """DAGs of unknown outcome. A queue that does not answer at all has an alert of its own."""
     grace = policy.submit_confirm_absent + 2 * policy.poll_interval
-    lost_from_view = [
+    in_doubt = [
         exposure
         for exposure in snapshot.exposures
-        if (submission := exposure.submission) is not None
+        if (submission := exposure.own_submission) is not None
         and submission.state is SubmissionState.UNKNOWN
         and now - (submission.as_of or submission.intent_at) >= grace
     ]
-    if not lost_from_view:
+    if not in_doubt or snapshot.engine_silent:
         return []
     return [
         AlertWanted(
             key="submission_unknown",
             rule="submission_unknown",
             severity="critical",
-            text=f"{plural(len(lost_from_view), 'submission')} of unknown outcome:"
-            f" {some(str(e.expnum) for e in lost_from_view)}. Nothing is submitted twice; it is settled when the queue"
-            " gives a sure answer",
+            text=f"{plural(len(in_doubt), 'submission')} of unknown outcome: {some(str(e.expnum) for e in in_doubt)}."
+            " Nothing is submitted twice; it is settled when the queue gives a sure answer",
+        )
+    ]
+
+
+def _unseen(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+    """Folders that cannot be looked at. A /pnfs that cannot be seen at all has an alert of its own."""
+    unseen = [
+        exposure
+        for exposure in snapshot.exposures
+        if is_watched(exposure)
+        and exposure.unseen_since is not None
+        and now - exposure.unseen_since >= policy.unseen_patience
+    ]
+    if not unseen or snapshot.pnfs_silent:
+        return []
+    since = min(exposure.unseen_since for exposure in unseen if exposure.unseen_since is not None)
+    return [
+        AlertWanted(
+            key="exposures_unseen",
+            rule="exposures_unseen",
+            severity="warning",
+            text=f"{plural(len(unseen), 'exposure')} cannot be looked at on /pnfs since {at(since)} or later:"
+            f" {some(str(e.expnum) for e in unseen)}. The first: {unseen[0].unseen_problem}. What was known of them"
+            " stays, and post-processing starts without them; they go on when they can be seen",
         )
     ]

@@ -9,56 +9,62 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from desgw_daemon.decide.ccds import fresh_forcefiles
+from desgw_daemon.decide.attempt import made_since
+from desgw_daemon.decide.forcefiles import fresh_forcefiles
 from desgw_daemon.domain.facts import LookRequest
+from desgw_daemon.domain.names import ExposureKey
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Snapshot
-from desgw_daemon.domain.states import (
-    IN_FLIGHT,
-    CcdState,
-    ExposureState,
-    Ready,
-    SubmissionState,
-)
-
-_WATCHED = (ExposureState.PROCESSING, ExposureState.READY, ExposureState.ATTENTION)
+from desgw_daemon.domain.states import CcdState, ExposureState, Ready, SubmissionState
 
 
 def plan_looks(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[LookRequest, ...]:
     """The looks of this tick, one request an exposure at most."""
     requests: list[LookRequest] = []
-    settled: list[Exposure] = []
+    idle: list[tuple[Exposure, ExposureKey]] = []
     for exposure in snapshot.exposures:
-        if not is_watched(exposure):
+        key = exposure.key
+        if key is None or not is_watched(exposure):
             continue
-        if exposure.folders_at is None or _asked(exposure):
-            requests.append(_full(exposure))
-        elif (warm := _warm(exposure)) is not None:
+        if recheck_is_asked(exposure):
+            requests.append(_full(exposure, key))
+        elif exposure.state is ExposureState.ATTENTION or _waits_in_queue(exposure, policy, now):
+            idle.append((exposure, key))
+        elif exposure.folders_at is None:
+            requests.append(_full(exposure, key))
+        elif (warm := _warm(exposure, key)) is not None:
             requests.append(warm)
         else:
-            settled.append(exposure)
-    return (*requests, *_background(settled, len(requests), policy, now))
+            idle.append((exposure, key))
+    return (*requests, *_background(idle, policy, now))
 
 
 def is_watched(exposure: Exposure) -> bool:
     """Whether something may appear on /pnfs for this exposure that the daemon should know."""
-    if exposure.state not in _WATCHED or exposure.key is None:
-        return False
     if exposure.state is ExposureState.ATTENTION:
         # Late results may mend what keeps it back; one whose DAG was never accepted has none to come.
         return exposure.watch_only or exposure.folders_at is not None
-    return True
+    return exposure.state in (ExposureState.PROCESSING, ExposureState.READY)
 
 
-def _asked(exposure: Exposure) -> bool:
+def recheck_is_asked(exposure: Exposure) -> bool:
+    """Whether a look at all of it was asked for and has not come yet. A cycle looks first and asks afterwards."""
     asked = exposure.recheck_asked_at
-    return asked is not None and (exposure.full_look_at is None or exposure.full_look_at < asked)
+    return asked is not None and (exposure.full_look_at is None or exposure.full_look_at <= asked)
 
 
-def _full(exposure: Exposure) -> LookRequest:
+def _waits_in_queue(exposure: Exposure, policy: Policy, now: datetime) -> bool:
+    """None of its jobs has started: nothing can have changed."""
+    submission = exposure.own_submission
+    return (
+        submission is not None
+        and submission.state is SubmissionState.QUEUED
+        and now < submission.intent_at + policy.dag_deadline
+    )
+
+
+def _full(exposure: Exposure, key: ExposureKey) -> LookRequest:
     """Everything, sizes included. What the FAIL files say is not read again while they are unchanged."""
-    key = exposure.key
-    assert key is not None
     return LookRequest(
         exposure_id=exposure.id,
         key=key,
@@ -69,52 +75,39 @@ def _full(exposure: Exposure) -> LookRequest:
     )
 
 
-def _warm(exposure: Exposure) -> LookRequest | None:
-    key = exposure.key
-    assert key is not None
-    unsettled = tuple(ccd.ccd for ccd in exposure.ccds if ccd.settled_at is None)
-    submission = exposure.submission
-    if unsettled and submission is not None and submission.state is SubmissionState.QUEUED:
-        # None of its jobs has started: nothing can have changed.
+def _warm(exposure: Exposure, key: ExposureKey) -> LookRequest | None:
+    unsettled = [ccd for ccd in exposure.ccds if ccd.settled_at is None]
+    # A job copies its forcephoto files after its tarball, so a complete CCD without them may still get them.
+    files_may_come = exposure.ready is not Ready.FULL and any(
+        ccd.state is CcdState.COMPLETE and ccd.pair_at is None for ccd in exposure.ccds
+    )
+    if not unsettled and not files_may_come:
         return None
-    open_files = bool(unsettled) or (exposure.ready is not Ready.FULL and _files_may_come(exposure))
-    if not unsettled and not open_files:
-        return None
-    # A size that is not 0 is final: dCache shows 0 until a file is whole.
+    # A size that is not 0 is final: dCache shows 0 until a file is whole. What an earlier attempt left may still be
+    # overwritten under the same name.
+    since = made_since(exposure)
     known = {file.name for file in fresh_forcefiles(exposure) if file.size > 0}
-    known |= {key.tarball(ccd.ccd) for ccd in exposure.ccds if ccd.tarball_size}
+    known |= {
+        key.tarball(ccd.ccd)
+        for ccd in unsettled
+        if ccd.tarball_size and ccd.tarball_mtime is not None and ccd.tarball_mtime >= since
+    }
     return LookRequest(
         exposure_id=exposure.id,
         key=key,
-        forcefiles=open_files,
+        forcefiles=True,
         folders=False,
-        ccds=unsettled,
+        ccds=tuple(ccd.ccd for ccd in unsettled),
         known_sizes=frozenset(known),
-        known_fails={
-            (ccd.ccd, name): stat
-            for ccd in exposure.ccds
-            if ccd.settled_at is None
-            for name, stat in ccd.fail_stats.items()
-        },
+        known_fails={(ccd.ccd, name): stat for ccd in unsettled for name, stat in ccd.fail_stats.items()},
     )
 
 
-def _files_may_come(exposure: Exposure) -> bool:
-    """Whether forcephoto files may still appear: a job copies them after its tarball."""
-    if exposure.state is ExposureState.ATTENTION:
-        return False
-    if exposure.submission is not None and exposure.submission.state in IN_FLIGHT:
-        return True
-    return any(ccd.state is CcdState.COMPLETE and ccd.pair_at is None for ccd in exposure.ccds)
-
-
-def _background(settled: list[Exposure], asked: int, policy: Policy, now: datetime) -> tuple[LookRequest, ...]:
-    """The slow recheck: each settled exposure once in `policy.recheck`, spread over the polls."""
+def _background(idle: list[tuple[Exposure, ExposureKey]], policy: Policy, now: datetime) -> tuple[LookRequest, ...]:
+    """The slow recheck: each exposure with nothing to wait for once in `policy.recheck`, spread over the polls."""
     if not policy.recheck:
         return ()
-    due = sorted(
-        (e for e in settled if e.full_look_at is None or now - e.full_look_at >= policy.recheck),
-        key=lambda e: (e.full_look_at is not None, e.full_look_at, e.id),
-    )
-    share = math.ceil((asked + len(settled)) * (policy.poll_interval / policy.recheck))
-    return tuple(_full(exposure) for exposure in due[: max(1, share)])
+    ages = [(exposure.full_look_at or exposure.since, exposure.id, exposure, key) for exposure, key in idle]
+    due = sorted((age for age in ages if now - age[0] >= policy.recheck), key=lambda age: age[:2])
+    share = math.ceil(len(idle) * (policy.poll_interval / policy.recheck))
+    return tuple(_full(exposure, key) for _, _, exposure, key in due[:share])

@@ -11,7 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from desgw_daemon.decide.ccds import fresh_forcefiles
+from desgw_daemon.decide.attempt import gives_up_at
+from desgw_daemon.decide.forcefiles import fresh_forcefiles
 from desgw_daemon.decide.words import at, plural, some, span, tally
 from desgw_daemon.domain.decam import EXPECTED_CCDS
 from desgw_daemon.domain.policy import Policy
@@ -51,7 +52,8 @@ def count_forcefiles(exposure: Exposure) -> Forcefiles:
     states = {ccd.ccd: ccd.state for ccd in exposure.ccds}
     there: dict[tuple[int, str], Forcefile] = {}
     surplus, ignored = [], []
-    for file in fresh_forcefiles(exposure):
+    # Of two that stand for the same, the one with something in it counts.
+    for file in sorted(fresh_forcefiles(exposure), key=lambda file: (file.size == 0, file.name)):
         if file.ccd is None or file.kind is None:
             # Whatever else lies there (a .part, a log) is no forcephoto file and was none for the old check.
             continue
@@ -89,65 +91,61 @@ def judge(exposure: Exposure, policy: Policy, now: datetime) -> Readiness:
     """Whether the exposure may go on, and if not, what it waits for, in numbers."""
     files = count_forcefiles(exposure)
     counts = Counter(ccd.state for ccd in exposure.ccds)
-    unsettled = [ccd for ccd in exposure.ccds if ccd.settled_at is None]
-    settled = bool(exposure.ccds) and not unsettled
+    settled = bool(exposure.ccds) and all(ccd.settled_at is not None for ccd in exposure.ccds)
+    summary = _summary(exposure, counts)
 
     def verdict(ready: Ready, reason: str, *, person: bool = False) -> Readiness:
         return Readiness(ready=ready, settled=settled, person=person, forcefiles=files, reason=reason)
 
+    def stopped(reason: str, what_to_do: str) -> Readiness:
+        """It does not go on by itself. Nothing is given up that may only be out of sight."""
+        if exposure.unseen_since is not None:
+            return verdict(Ready.NO, f"{summary}; {reason}. It is judged when all of it can be seen again")
+        return verdict(Ready.NO, f"{summary}; {reason}. It does not go on by itself: {what_to_do}", person=True)
+
     if not settled:
-        return verdict(Ready.NO, _waiting(exposure, counts, policy, now))
-    complete = counts[CcdState.COMPLETE]
-    summary = _summary(exposure, counts)
-    if complete < policy.min_complete_ccds:
-        return verdict(
-            Ready.NO,
-            f"{summary}; {policy.min_complete_ccds} complete ones are needed. It does not go on by itself: look at"
-            f" `desgw-daemon status {exposure.expnum}`, then `desgw-daemon queue retry {exposure.expnum}` or"
-            f" `desgw-daemon queue remove {exposure.expnum}`",
-            person=True,
-        )
+        return verdict(Ready.NO, _waiting(exposure, counts, summary, policy))
+    again = (
+        f"see `desgw-daemon status {exposure.expnum}`, then `desgw-daemon queue retry {exposure.expnum}` for a new"
+        f" attempt, or `desgw-daemon queue remove {exposure.expnum}`"
+    )
+    if counts[CcdState.COMPLETE] < policy.min_complete_ccds:
+        return stopped(f"{policy.min_complete_ccds} complete ones are needed", again)
     if files.surplus and policy.surplus == "hold":
-        return verdict(
-            Ready.NO,
-            f"{summary}; {plural(len(files.surplus), 'forcephoto file')} more than expected, of no complete CCD:"
-            f" {some(files.surplus)}. A person must look: move them away on /pnfs and it goes on within"
-            f' {span(policy.recheck)}, or set readiness.surplus = "ignore"',
-            person=True,
+        return stopped(
+            f"{plural(len(files.surplus), 'forcephoto file')} more than expected, of no complete CCD or twice:"
+            f" {some(files.surplus)}",
+            "move them away on /pnfs"
+            + (f" and it goes on within {span(policy.recheck)}" if policy.recheck else "")
+            + ', or set readiness.surplus = "ignore"',
         )
     if files.found == files.expected:
         extra = f"; {plural(len(files.ignored), 'file')} of failed CCDs ignored" if files.ignored else ""
         return verdict(Ready.FULL, f"{summary}; all {files.expected} forcephoto files of the complete CCDs{extra}")
     lacking = f"{files.found} of {files.expected} forcephoto files; missing: {some(files.missing)}"
+    filled_by = _filled_by(exposure, policy, now)
     if files.found > policy.min_forcefile_fraction * files.expected:
-        if waiting := _empty_files_may_fill(exposure, policy, now):
-            return verdict(Ready.NO, f"{summary}; {lacking}. {waiting}")
+        if filled_by is not None:
+            return verdict(
+                Ready.NO, f"{summary}; {lacking}. It waits until {at(filled_by)} for empty ones to be filled"
+            )
         return verdict(Ready.PARTIAL, f"{summary}; {lacking}")
-    need = f"{summary}; {lacking}. More than {policy.min_forcefile_fraction:.0%} are needed"
-    until = exposure.news_at + policy.grace_after_dag
+    need = f"{lacking}. More than {policy.min_forcefile_fraction:.0%} are needed"
+    until = max(exposure.news_at + policy.grace_after_dag, filled_by or exposure.news_at)
     if now < until:
-        return verdict(Ready.NO, f"{need}; it waits for them until {at(until)}")
-    return verdict(
-        Ready.NO,
-        f"{need}, and nothing new came since {at(exposure.news_at)}. It does not go on by itself: see"
-        f" `desgw-daemon status {exposure.expnum}`, then `desgw-daemon queue retry {exposure.expnum}`",
-        person=True,
-    )
+        return verdict(Ready.NO, f"{summary}; {need}; it waits for them until {at(until)}")
+    return stopped(f"{need}, and nothing new came since {at(exposure.news_at)}", again)
 
 
-def _empty_files_may_fill(exposure: Exposure, policy: Policy, now: datetime) -> str | None:
-    """A file of size 0 is still being written (dCache shows it so), for a while."""
+def _filled_by(exposure: Exposure, policy: Policy, now: datetime) -> datetime | None:
+    """Until when empty files of complete CCDs may still be filled (dCache shows one that is being written so)."""
     complete = {ccd.ccd for ccd in exposure.ccds if ccd.state is CcdState.COMPLETE}
-    empty = [
-        file
+    ends = [
+        file.first_seen + policy.zero_size_after
         for file in fresh_forcefiles(exposure)
         if file.size == 0 and file.ccd in complete and file.kind is not None and file.band == exposure.band
     ]
-    filling = [file for file in empty if now - file.first_seen < policy.zero_size_after]
-    if not filling:
-        return None
-    until = max(file.first_seen for file in filling) + policy.zero_size_after
-    return f"It waits until {at(until)} for {plural(len(filling), 'empty file')} to be filled"
+    return max((end for end in ends if end > now), default=None)
 
 
 def _summary(exposure: Exposure, counts: Counter[CcdState]) -> str:
@@ -167,7 +165,7 @@ def _summary(exposure: Exposure, counts: Counter[CcdState]) -> str:
     return ", ".join(parts)
 
 
-def _waiting(exposure: Exposure, counts: Counter[CcdState], policy: Policy, now: datetime) -> str:
+def _waiting(exposure: Exposure, counts: Counter[CcdState], summary: str, policy: Policy) -> str:
     """What an exposure that is not settled waits for, how far it is, and until when."""
     if not exposure.ccds:
         return f"not looked at yet; {_dag(exposure, policy)}"
@@ -178,28 +176,23 @@ def _waiting(exposure: Exposure, counts: Counter[CcdState], policy: Policy, now:
         waits.append(f"{plural(pending, 'CCD')} still to come")
     if settling:
         waits.append(f"{plural(settling, 'CCD')} settling (no change for {span(policy.settle)})")
-    done = _summary(exposure, counts) if pending < EXPECTED_CCDS else f"0 of {EXPECTED_CCDS} CCDs complete"
-    quiet = "" if exposure.news_at >= now else f", newest change {at(exposure.news_at)}"
-    return f"{done}; waits for {' and '.join(waits)}{quiet}; {_dag(exposure, policy)}"
+    return f"{summary}; waits for {' and '.join(waits)}, newest change {at(exposure.news_at)}; {_dag(exposure, policy)}"
 
 
 def _dag(exposure: Exposure, policy: Policy) -> str:
     """What the queue says of its DAG, and when the waiting ends at the latest."""
-    submission = exposure.submission
+    submission = exposure.own_submission
+    until, _ = gives_up_at(exposure, policy)
     if submission is None:
-        return (
-            "submitted by somebody else; CCDs without a sign count as lost"
-            f" {span(policy.adopted_deadline)} after the last change"
-        )
-    if submission.state in ENDED and submission.ended_at is not None:
-        until = submission.ended_at + policy.grace_after_dag
-        return f"its DAG {submission.state} at {at(submission.ended_at)}; what is missing at {at(until)} is lost"
+        return f"submitted by somebody else: what has left no sign counts as lost at {at(until)} if nothing new comes"
+    if submission.state in ENDED:
+        return f"its DAG {submission.state} at {at(submission.ended_at)}: what has left no sign at {at(until)} is lost"
     nodes = (
         f", {submission.nodes_done} of {submission.nodes_total} jobs done"
         if submission.nodes_total and submission.nodes_done is not None
         else ""
     )
     return (
-        f"its DAG is {submission.state}{nodes} since {at(submission.submitted_at or submission.intent_at)}"
-        f" (at the latest {at(submission.intent_at + policy.dag_deadline)})"
+        f"its DAG is {submission.state}{nodes}, submitted at {at(submission.submitted_at or submission.intent_at)};"
+        f" what has left no sign at {at(until)} is lost"
     )

@@ -1,7 +1,7 @@
 """At which step run_postproc.py may start. The one place that knows.
 
 Above 0 only when an own, earlier run of the same exposures and bands has finished the steps before it, and every file
-that a start there reads is whole and was written by that run (or by the unbroken chain of runs before it that it
+that a start there reads is whole and was written while that run went on (or one of the unbroken chain of runs that it
 continued). SKIPTO > 0 takes the exposures from step0_expnums.txt: one that became ready later would be left out
 without a word, so a set that grew starts at 0.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from desgw_daemon.decide.words import at
@@ -28,6 +28,8 @@ INPUTS: Final[Mapping[int, tuple[str, ...]]] = {
     5: ("truthplus",),
     6: ("mastertableinfo", "combined_fits"),
 }
+#: The clocks of two file servers may differ by so much.
+_SLACK: Final = timedelta(minutes=1)
 #: step0_a_blacklist.txt lists what was left out: nothing, as a rule.
 MAY_BE_EMPTY: Final = frozenset({"step0_blacklist"})
 
@@ -64,41 +66,44 @@ def choose_skipto(
     """
     if policy.postproc_skipto == "never":
         return SkiptoChoice(skipto=0, reason='from scratch: postproc.skipto = "never"', rows=())
-    chain = _chain(runs, season, fingerprint)
+    mine = [run for run in runs if run.season == season]
+    if live := next((run for run in mine if run.state in RUN_LIVE), None):
+        return SkiptoChoice(skipto=0, reason=f"run {live.number} goes on: nothing that it writes is whole yet", rows=())
+    chain = _chain(mine, fingerprint)
     if not chain:
-        mine = [run for run in runs if run.season == season and run.started_at is not None]
+        begun = [run for run in mine if run.started_at is not None]
         reason = (
-            f"run {mine[-1].number} of season {season} was of other exposures or bands: from scratch"
-            if mine
+            f"run {begun[-1].number} of season {season} was of other exposures, bands or results: from scratch"
+            if begun
             else f"no earlier run of season {season}: from scratch"
         )
         return SkiptoChoice(skipto=0, reason=reason, rows=())
-    begun = min(run.started_at for run in chain if run.started_at is not None)
-    reached = max(run.step if run.step is not None else 0 for run in chain)
+    worked = [run for run in chain if run.step is not None]
+    # The newest says how far: what it did again is what the files are now.
+    reached = worked[-1].step or 0 if worked else 0
     rows: list[SkiptoRow] = []
     chosen, ok = 0, True
     for step, roles in INPUTS.items():
         if ok:
-            problem = _problem(step, roles, reached, begun, expnums, files)
+            problem = _problem(step, roles, reached, worked, expnums, files)
             if problem is None and step > policy.postproc_max_skipto:
-                problem = f"not above postproc.max_skipto = {policy.postproc_max_skipto}"
+                problem = f"above postproc.max_skipto = {policy.postproc_max_skipto}"
             ok = problem is None
         else:
             problem = "what an earlier start needs is missing"
-        rows.append(SkiptoRow(skipto=step, possible=ok, reason=problem or f"every input is whole, since {at(begun)}"))
+        rows.append(SkiptoRow(skipto=step, possible=ok, reason=problem or "every input is whole and of our own runs"))
         if ok:
             chosen = step
-    last = chain[-1]
-    why = f"run {last.number} of the same exposures reached step {reached}"
-    told = f"{why}; the inputs of a start at step {chosen} are whole" if chosen else f"{why}: {rows[0].reason}"
+    why = f"run {chain[-1].number} of the same exposures came to step {reached}"
+    told = f"{why}; the inputs of a start at step {chosen} are whole" if chosen else f"{why}; {rows[0].reason}"
     return SkiptoChoice(skipto=chosen, reason=told, rows=tuple(rows))
 
 
-def _chain(runs: Sequence[PostprocRun], season: int, fingerprint: str) -> list[PostprocRun]:
-    """The newest runs of the season in a row that were of the same exposures, from the one that began at 0."""
+def _chain(mine: Sequence[PostprocRun], fingerprint: str) -> list[PostprocRun]:
+    """The season's newest runs in a row that were of the same exposures, from the one that began at 0."""
     chain: list[PostprocRun] = []
-    for run in sorted((r for r in runs if r.season == season), key=lambda r: r.number, reverse=True):
-        if run.started_at is None or run.state in RUN_LIVE:
+    for run in sorted(mine, key=lambda run: run.number, reverse=True):
+        if run.started_at is None:
             continue  # it never touched a file
         if run.fingerprint != fingerprint:
             break
@@ -112,20 +117,34 @@ def _problem(
     step: int,
     roles: Sequence[str],
     reached: int,
-    begun: datetime,
+    chain: Sequence[PostprocRun],
     expnums: Sequence[int],
     files: Mapping[str, EvidenceFile],
 ) -> str | None:
-    if reached < step:
-        return f"no run came as far as step {step}"
+    """Why a start at this step would not work, as far as it reads more than an earlier start."""
+    makers = [run for run in chain if run.skipto < step]
+    if reached < step or not makers or (makers[-1].step or 0) < step:
+        return f"the newest run did not come as far as step {step}"
+    # The newest run that went through the step before has made them, or a later one again.
+    writers = chain[chain.index(makers[-1]) :]
     for role in roles:
         file = files.get(role)
         if file is None:
             return f"{role} is not there"
         if file.size == 0 and role not in MAY_BE_EMPTY:
             return f"{file.path} is empty"
-        if file.mtime < begun.timestamp():
-            return f"{file.path} is older than the run that should have written it ({at(begun)})"
-        if role == "step0_expnums" and file.expnums is not None and set(file.expnums) != set(expnums):
+        if not any(_wrote(run, file) for run in writers):
+            return f"{file.path} is not from run {makers[-1].number} (it was written at {_when(file)})"
+        if role == "step0_expnums" and (file.expnums is None or set(file.expnums) != set(expnums)):
             return f"{file.path} names other exposures"
     return None
+
+
+def _wrote(run: PostprocRun, file: EvidenceFile) -> bool:
+    """Whether the file's last change came while the run went on, and not from another season's run or by hand."""
+    begun, ended = run.started_at, run.ended_at
+    return begun is not None and ended is not None and begun.timestamp() <= file.mtime <= (ended + _SLACK).timestamp()
+
+
+def _when(file: EvidenceFile) -> str:
+    return at(datetime.fromtimestamp(file.mtime, UTC))

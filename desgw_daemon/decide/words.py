@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from desgw_daemon.domain.times import utc
 
 
 def at(moment: datetime | None) -> str:
     """A moment, UTC, as ``2026-11-22T02:14:05Z``."""
-    return "never" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "never" if moment is None else utc(moment)
 
 
 def span(length: timedelta) -> str:

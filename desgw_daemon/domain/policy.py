@@ -32,6 +32,9 @@ class Policy:
     zero_size_after: timedelta = timedelta(minutes=30)
     surplus: Literal["hold", "ignore"] = "hold"
 
+    #: An exposure that could not be looked at for this long is told to people, and a run starts without it.
+    unseen_patience: timedelta = timedelta(minutes=30)
+
     postproc_auto: bool = True
     postproc_quiet_for: timedelta = timedelta(minutes=30)
     postproc_max_skipto: int = 5

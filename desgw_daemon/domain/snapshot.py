@@ -26,7 +26,8 @@ class Ccd:
 
     fails: the FAIL files that count, lowest step first. stale: those that an older attempt left.
     tarball_size: bytes; None without a tarball of its own.
-    pair_at: when its non-empty .fits and .psf forcefiles had both been seen for the first time.
+    pair_at: when its non-empty .fits and .psf forcefiles had both been seen for the first time; None for a pair that
+    is older than its tarball.
     changed_at: when its signs last changed, as seen by us. looks: looks in a row with the same signs.
     settled_at: since when there is nothing more to wait for; None while there is.
     as_of: the last time its folder was really seen.
@@ -199,6 +200,12 @@ class Exposure:
     def submission(self) -> Submission | None:
         """The newest attempt, if one was made."""
         return self.submissions[-1] if self.submissions else None
+
+    @property
+    def own_submission(self) -> Submission | None:
+        """The submission of the present attempt; None when it has none (yet), or somebody else submitted it."""
+        submission = self.submission
+        return submission if submission is not None and submission.attempt == self.attempt else None
 
     @property
     def making(self) -> Making | None:

@@ -1,0 +1,34 @@
+"""Which evidence belongs to the present attempt of an exposure, and until when more of it may come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from desgw_daemon.decide.words import at, span
+from desgw_daemon.domain.policy import Policy
+from desgw_daemon.domain.snapshot import Exposure
+from desgw_daemon.domain.states import ENDED
+
+
+def made_since(exposure: Exposure) -> float:
+    """Seconds since the epoch before which nothing on /pnfs is of the present attempt.
+
+    Nobody knows it for an exposure that somebody else submitted: then everything counts.
+    """
+    submission = exposure.own_submission
+    return float("-inf") if submission is None else submission.intent_at.timestamp()
+
+
+def gives_up_at(exposure: Exposure, policy: Policy) -> tuple[datetime, str]:
+    """When a CCD without a final sign counts as lost, and the reason that it will have then."""
+    submission = exposure.own_submission
+    if submission is None:
+        news = max([exposure.news_at, *(ccd.changed_at for ccd in exposure.ccds if ccd.changed_at is not None)])
+        return news + policy.adopted_deadline, f"nothing new came for this exposure since {at(news)}"
+    if submission.state in ENDED and submission.ended_at is not None:
+        ended = submission.ended_at
+        return ended + policy.grace_after_dag, f"its DAG ended at {at(ended)} ({submission.state}) and left no sign"
+    return (
+        submission.intent_at + policy.dag_deadline,
+        f"no sign {span(policy.dag_deadline)} after its DAG was submitted at {at(submission.intent_at)}",
+    )

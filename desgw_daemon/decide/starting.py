@@ -1,0 +1,183 @@
+"""From the queue into the grid: what an exposure does until its DAG is submitted, and while nobody knows whether it is.
+
+Must not count: the caps are a pass of their own (capacity).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from desgw_daemon.decide.steps import move, wait
+from desgw_daemon.decide.words import at
+from desgw_daemon.domain.actions import Action, MakeDag, Reconcile, SubmitDag
+from desgw_daemon.domain.policy import Policy
+from desgw_daemon.domain.snapshot import Exposure, Snapshot, Submission
+from desgw_daemon.domain.states import IN_FLIGHT, ExposureState, MakingState, SubmissionState
+
+
+def _kept_back(snapshot: Snapshot, exposure: Exposure) -> str | None:
+    """Why nothing new may be started for an exposure, for reasons that people gave."""
+    if exposure.held:
+        why = f": {exposure.hold_reason}" if exposure.hold_reason else ""
+        return f"held{why}. It goes on after `desgw-daemon queue release {exposure.expnum}`"
+    if snapshot.paused:
+        return f"everything is paused: {snapshot.paused_reason}. It goes on after `desgw-daemon resume`"
+    return None
+
+
+def queued(snapshot: Snapshot, exposure: Exposure) -> Action:
+    """One that waits for its turn."""
+    if exposure.key is not None and exposure.watch_only:
+        return move(exposure, ExposureState.PROCESSING, "submitted by somebody else: watched, never submitted")
+    if kept := _kept_back(snapshot, exposure):
+        return wait(exposure, kept)
+    if exposure.key is None:
+        lacking = " and ".join(
+            [*(["band"] if exposure.band is None else []), *(["nite"] if exposure.nite is None else [])]
+        )
+        return wait(
+            exposure,
+            f"exposures.list has no line for it (in the queue since {at(exposure.queued_at)}), so its {lacking} is not"
+            f" known. It goes on by itself when the file has it; if the number is wrong, `desgw-daemon queue remove"
+            f" {exposure.expnum}`",
+        )
+    if snapshot.making_blocked:
+        return wait(exposure, _blocked(snapshot.making_blocked))
+    if rival := _rival(snapshot, exposure, _occupies):
+        return wait(exposure, _of_rival(rival))
+    if last := _in_flight(exposure):
+        return wait(
+            exposure,
+            f"its last DAG ({last.tag}) may still run: {last.state} since {at(last.intent_at)}. It goes on when that"
+            " has ended",
+        )
+    return MakeDag(
+        exposure_id=exposure.id, expnum=exposure.expnum, attempt=exposure.attempt, reason="it is its turn to be made"
+    )
+
+
+def _blocked(blocked: tuple[datetime, str]) -> str:
+    since, why = blocked
+    return f"no DAG can be made since {at(since)}: {why}. It goes on by itself when that is mended"
+
+
+def _in_flight(exposure: Exposure) -> Submission | None:
+    return next((s for s in exposure.submissions if s.state in IN_FLIGHT), None)
+
+
+def _rival(snapshot: Snapshot, exposure: Exposure, stands_in_the_way: Callable[[Exposure], bool]) -> Exposure | None:
+    """Another exposure of the same number, whatever its season and nite, that stands in the way.
+
+    mytemp_EXPNUM, the .dag and the input files on /pnfs are shared between seasons.
+    """
+    return next(
+        (
+            other
+            for other in snapshot.exposures
+            if other.expnum == exposure.expnum and other.id != exposure.id and stands_in_the_way(other)
+        ),
+        None,
+    )
+
+
+def _of_rival(rival: Exposure) -> str:
+    return (
+        f"the same exposure is {rival.state} in season {rival.season} (nite {rival.nite}) since {at(rival.since)};"
+        " both would write the same files. It goes on when that one's DAG has ended"
+    )
+
+
+def _occupies(other: Exposure) -> bool:
+    if other.state in (ExposureState.MAKING, ExposureState.SUBMITTING) or _in_flight(other):
+        return True
+    # Somebody else's DAG: nobody but the files can tell when it has ended.
+    return other.watch_only and other.state is ExposureState.PROCESSING
+
+
+def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
+    """One whose DAGMaker was started."""
+    making = exposure.making
+    if making is None or making.attempt != exposure.attempt:
+        return move(exposure, ExposureState.QUEUED, "no DAGMaker of this attempt is known: it is queued again")
+    match making.state:
+        case MakingState.INTENT:
+            if snapshot.making_blocked:
+                return wait(exposure, _blocked(snapshot.making_blocked))
+            return MakeDag(
+                exposure_id=exposure.id,
+                expnum=exposure.expnum,
+                attempt=exposure.attempt,
+                reason="its DAGMaker was about to be started when the daemon stopped",
+            )
+        case MakingState.RUNNING:
+            return wait(
+                exposure,
+                f"DAGMaker runs since {at(making.intent_at)} (see dagmaker_{exposure.expnum}.out); its DAG is submitted"
+                " next",
+            )
+        case MakingState.MADE:
+            return move(exposure, ExposureState.SUBMITTING, "its DAG is made and checked; it is submitted next")
+        case MakingState.LOST:
+            lost = sum(m.state is MakingState.LOST for m in exposure.makings if m.attempt == exposure.attempt)
+            if lost <= policy.dagmaker_lost_retries:
+                return move(exposure, ExposureState.QUEUED, f"{making.reason}: DAGMaker is run again")
+    return move(
+        exposure,
+        ExposureState.ATTENTION,
+        f"DAGMaker: {making.reason}. It was not submitted. Mend the cause, then"
+        f" `desgw-daemon queue retry {exposure.expnum}`",
+    )
+
+
+def submitting(snapshot: Snapshot, exposure: Exposure) -> Action:
+    """One whose DAG is made. Nothing is submitted twice: after a doubt only the queue's own word leads on."""
+    submission = exposure.own_submission
+    kept = _kept_back(snapshot, exposure)
+    if submission is None:
+        making = exposure.making
+        if making is None or making.attempt != exposure.attempt or making.state is not MakingState.MADE:
+            return move(exposure, ExposureState.QUEUED, "no DAG of this attempt is there: it is made again")
+        if kept:
+            return wait(exposure, f"its DAG is made; {kept}")
+        if rival := _rival(snapshot, exposure, lambda other: _in_flight(other) is not None):
+            return wait(exposure, f"its DAG is made; {_of_rival(rival)}")
+        return SubmitDag(
+            exposure_id=exposure.id, expnum=exposure.expnum, attempt=exposure.attempt, reason="its DAG is made"
+        )
+    match submission.state:
+        case SubmissionState.INTENT if kept:
+            return wait(exposure, f"its DAG is made and has not been submitted; {kept}")
+        case SubmissionState.INTENT | SubmissionState.SUBMITTING | SubmissionState.UNKNOWN:
+            return reconcile(snapshot, exposure)
+        case SubmissionState.REJECTED:
+            return move(
+                exposure,
+                ExposureState.ATTENTION,
+                f"its DAG was refused: {submission.reason} (see dag_submission_{exposure.expnum}.out). Mend the cause,"
+                f" then `desgw-daemon queue retry {exposure.expnum}`",
+            )
+    return move(exposure, ExposureState.PROCESSING, f"its DAG was submitted as {submission.job_id or submission.tag}")
+
+
+def reconcile(snapshot: Snapshot, exposure: Exposure, more: str = "") -> Action:
+    """Have the queue asked what became of a submission."""
+    submission = exposure.own_submission
+    assert submission is not None
+    said = f" ({submission.reason})" if submission.reason else ""
+    if submission.state is SubmissionState.INTENT:
+        what = f"its DAG was to be submitted at {at(submission.intent_at)} and has not been{said}: the queue is asked"
+        next_ = "for its tag, and it is submitted if the queue does not know it"
+    elif submission.job_id is not None:
+        what = f"the queue lost sight of {submission.job_id}{said}, last known at {at(submission.as_of)}: it is asked"
+        next_ = "again, and nothing is taken for ended before the answer is sure"
+    else:
+        what = f"nobody knows yet whether its DAG was submitted at {at(submission.intent_at)}{said}: the queue is asked"
+        next_ = "for its tag, and it is not submitted again before the answer is sure"
+    silent = f". The queue is silent since {at(snapshot.engine_silent[0])}" if snapshot.engine_silent else ""
+    return Reconcile(
+        exposure_id=exposure.id,
+        expnum=exposure.expnum,
+        submission_id=submission.id,
+        reason=f"{what} {next_}{silent}{more}",
+    )
