@@ -50,7 +50,7 @@ def _snapshot(args: argparse.Namespace) -> Snapshot:
     from desgw_daemon.store.load import load_snapshot
 
     with reading(open_database(open_config(args))) as connection:
-        return with_circumstances(connection, load_snapshot(connection))
+        return with_circumstances(connection, load_snapshot(connection, whole=True))
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -128,7 +128,7 @@ def _skipto(args: argparse.Namespace) -> int:
     loaded = open_config(args)
     database = open_database(loaded)
     with reading(database) as connection:
-        snapshot = load_snapshot(connection)
+        snapshot = load_snapshot(connection, whole=True)
     members = members_of(snapshot, season)
     house = build(loaded.config, database, utc_now)
     choice = skipto_for(house, snapshot.runs, season, fingerprint(members), tuple(e.expnum for e in members))

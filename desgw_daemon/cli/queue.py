@@ -130,7 +130,7 @@ def _list(args: argparse.Namespace) -> int:
     season = season_number(args.season) if args.season else None
     database = open_database(open_config(args))
     with reading(database) as connection:
-        exposures = load_snapshot(connection, with_ccds_of=()).exposures
+        exposures = load_snapshot(connection, with_ccds_of=(), whole=True).exposures
     waiting = (ExposureState.QUEUED, ExposureState.MAKING, ExposureState.SUBMITTING)
     rows = [e for e in in_order(exposures) if e.state in waiting and season in (None, e.season)]
     if args.json:
@@ -187,7 +187,7 @@ def _each(args: argparse.Namespace, act: Callable[[Connection, Exposure], str]) 
     for expnum in expnums:
         try:
             with writing(database) as connection:
-                exposures = load_snapshot(connection, with_ccds_of=()).exposures
+                exposures = load_snapshot(connection, with_ccds_of=(), whole=True).exposures
                 exposure = pick(exposures, expnum, season=season, nite=args.nite)
                 done = act(connection, exposure)
             print(f"{exposure.label}: {done}")

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from desgw_daemon.domain.snapshot import Exposure, Making, PostprocRun, Snapshot, Submission
+from desgw_daemon.domain.snapshot import Exposure, Making, PostprocRun, Submission
 from desgw_daemon.domain.states import (
     IN_FLIGHT,
     MAKING_LIVE,
@@ -22,7 +22,7 @@ from desgw_daemon.domain.states import (
     SubmissionState,
 )
 from desgw_daemon.store.journal import move_exposure, note
-from desgw_daemon.store.load import load_snapshot, table
+from desgw_daemon.store.load import load_exposure, load_exposures, load_runs, table
 from desgw_daemon.store.tables import (
     ExposureRow,
     MakingRow,
@@ -39,7 +39,7 @@ def claim_making(
 
     folder_of: template of its folder, with ``{number}``. None when the exposure has changed meanwhile.
     """
-    exposure = _exposure(connection, exposure_id)
+    exposure = load_exposure(connection, exposure_id)
     live = next((m for m in exposure.makings if m.state in MAKING_LIVE), None)
     if live is not None:
         return live
@@ -57,7 +57,7 @@ def claim_making(
         )
     )
     move_exposure(connection, exposure, ExposureState.MAKING, at=at, why="DAGMaker is started")
-    return _exposure(connection, exposure_id).makings[-1]
+    return load_exposure(connection, exposure_id).makings[-1]
 
 
 def claim_submission(
@@ -72,7 +72,7 @@ def claim_submission(
     at: datetime,
 ) -> Submission | None:
     """Write down that a DAG is about to be submitted. None when it is no longer to be, or has been already."""
-    exposure = _exposure(connection, exposure_id)
+    exposure = load_exposure(connection, exposure_id)
     if exposure.state is not ExposureState.SUBMITTING or exposure.attempt != attempt or exposure.held:
         return None
     if any(s.attempt == attempt or s.state in IN_FLIGHT for s in exposure.submissions):
@@ -100,7 +100,7 @@ def claim_submission(
         exposure_id=exposure_id,
         season=exposure.season,
     )
-    return _exposure(connection, exposure_id).submissions[-1]
+    return load_exposure(connection, exposure_id).submissions[-1]
 
 
 def claim_run(
@@ -121,10 +121,9 @@ def claim_run(
 
     folder_of: template of its folder, with ``{number}``.
     """
-    snapshot = load_snapshot(connection, with_ccds_of=())
-    if any(run.state in RUN_LIVE for run in snapshot.runs) or not exposure_ids:
+    if any(run.state in RUN_LIVE for run in load_runs(connection)) or not exposure_ids:
         return None
-    members = [e for e in snapshot.exposures if e.id in set(exposure_ids)]
+    members = load_exposures(connection, exposure_ids)
     allowed = {ExposureState.READY, ExposureState.DONE, ExposureState.ATTENTION}
     if any(e.held or e.state not in allowed for e in members) or len(members) != len(exposure_ids):
         return None
@@ -164,9 +163,9 @@ def claim_run(
             move_exposure(
                 connection, exposure, ExposureState.READY, at=at, why="asked for again", who=asked_by or "daemon"
             )
-            before = _exposure(connection, exposure.id)
+            before = load_exposure(connection, exposure.id)
         move_exposure(connection, before, ExposureState.POSTPROCESSING, at=at, why=into)
-    return next(run for run in load_snapshot(connection, with_ccds_of=()).runs if run.id == key[0])
+    return next(run for run in load_runs(connection) if run.id == key[0])
 
 
 def ask_recheck(connection: Connection, exposure_id: int, *, at: datetime) -> None:
@@ -183,8 +182,3 @@ def set_reason(connection: Connection, exposure: Exposure, reason: str) -> None:
     connection.execute(
         update(rows).where(rows.c.id == exposure.id, rows.c.state == exposure.state.value).values(reason=reason)
     )
-
-
-def _exposure(connection: Connection, exposure_id: int) -> Exposure:
-    snapshot: Snapshot = load_snapshot(connection, with_ccds_of=())
-    return next(exposure for exposure in snapshot.exposures if exposure.id == exposure_id)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, select
 from sqlmodel import SQLModel
 
 from desgw_daemon.domain.snapshot import (
@@ -49,52 +49,82 @@ def table(model: type[SQLModel]) -> Table:
     return found
 
 
-def load_snapshot(connection: Connection, *, with_ccds_of: Iterable[int] | None = None) -> Snapshot:
-    """Everything that a plan is computed from.
+def load_snapshot(
+    connection: Connection, *, with_ccds_of: Iterable[int] | None = None, whole: bool = False
+) -> Snapshot:
+    """Everything that a plan is computed from: the seasons in which something is still open, with their runs.
 
     CCDs and forcefiles are loaded for the exposures that are watched, or for the ids in `with_ccds_of`.
+    whole: seasons in which everything is done or removed, too (for commands; a tick has no use for them).
     """
-    exposures = connection.execute(select(table(ExposureRow))).mappings().all()
-    if with_ccds_of is None:
-        watched = [row["id"] for row in exposures if row["state"] in WATCHED]
-    else:
-        watched = list(with_ccds_of)
-    ccds = _by_exposure(connection, CcdRow, watched, order="ccd")
-    files = _by_exposure(connection, ForcefileRow, watched, order="name")
-    makings = _by_exposure(connection, MakingRow, None, order="id")
-    submissions = _by_exposure(connection, SubmissionRow, None, order="attempt")
+    rows = table(ExposureRow)
+    closed = (ExposureState.DONE.value, ExposureState.REMOVED.value)
+    open_seasons = select(rows.c.season).where(rows.c.state.not_in(closed)).distinct()
+    asked = select(table(RequestRow).c.season).where(table(RequestRow).c.answered_at.is_(None))
+    chosen = None if whole else rows.c.season.in_(open_seasons) | rows.c.season.in_(asked)
+    exposures = _exposures(connection, chosen, with_ccds_of)
     paused = connection.execute(select(table(SettingRow)).where(table(SettingRow).c.key == "paused")).mappings().first()
     return Snapshot(
-        exposures=tuple(
-            _exposure(
-                row,
-                ccds=ccds.get(row["id"], ()),
-                files=files.get(row["id"], ()),
-                makings=makings.get(row["id"], ()),
-                submissions=submissions.get(row["id"], ()),
-            )
-            for row in exposures
-        ),
-        runs=_runs(connection),
+        exposures=exposures,
+        runs=load_runs(connection),
         paused=paused is not None,
         paused_reason=None if paused is None else f"{paused['value']} (by {paused['who']})",
         postproc_requests=_requests(connection),
     )
 
 
+def load_exposures(connection: Connection, ids: Collection[int]) -> tuple[Exposure, ...]:
+    """Some exposures, without their CCDs and forcefiles, in the order of their ids."""
+    return _exposures(connection, table(ExposureRow).c.id.in_(ids), ())
+
+
+def load_exposure(connection: Connection, exposure_id: int) -> Exposure:
+    """One exposure, without its CCDs and forcefiles."""
+    (exposure,) = load_exposures(connection, (exposure_id,))
+    return exposure
+
+
+def _exposures(
+    connection: Connection, chosen: ColumnElement[bool] | None, with_ccds_of: Iterable[int] | None
+) -> tuple[Exposure, ...]:
+    rows = table(ExposureRow)
+    query = select(rows).order_by(rows.c.id)
+    ids = select(rows.c.id)
+    if chosen is not None:
+        query, ids = query.where(chosen), ids.where(chosen)
+    found = connection.execute(query).mappings().all()
+    if with_ccds_of is None:
+        watched = [row["id"] for row in found if row["state"] in WATCHED]
+    else:
+        watched = list(with_ccds_of)
+    ccds = _by_exposure(connection, CcdRow, watched, order="ccd")
+    files = _by_exposure(connection, ForcefileRow, watched, order="name")
+    makings = _by_exposure(connection, MakingRow, ids, order="id")
+    submissions = _by_exposure(connection, SubmissionRow, ids, order="attempt")
+    return tuple(
+        _exposure(
+            row,
+            ccds=ccds.get(row["id"], ()),
+            files=files.get(row["id"], ()),
+            makings=makings.get(row["id"], ()),
+            submissions=submissions.get(row["id"], ()),
+        )
+        for row in found
+    )
+
+
 def _by_exposure(
-    connection: Connection, model: type[SQLModel], ids: list[int] | None, *, order: str
+    connection: Connection, model: type[SQLModel], ids: list[int] | Select[tuple[int]], *, order: str
 ) -> dict[int, list[Any]]:
     rows: dict[int, list[Any]] = defaultdict(list)
     columns = table(model).c
     query = select(table(model)).order_by(columns.exposure_id, columns[order])
     # SQLite takes 32,766 variables; a list of ids far below that is bound, in slices.
-    slices: Sequence[list[int] | None] = (
-        [None] if ids is None else [ids[i : i + 5000] for i in range(0, len(ids), 5000)]
+    slices: Sequence[list[int] | Select[tuple[int]]] = (
+        [ids[i : i + 5000] for i in range(0, len(ids), 5000)] if isinstance(ids, list) else [ids]
     )
     for some in slices:
-        wanted = query if some is None else query.where(columns.exposure_id.in_(some))
-        for row in connection.execute(wanted).mappings():
+        for row in connection.execute(query.where(columns.exposure_id.in_(some))).mappings():
             rows[row["exposure_id"]].append(row)
     return rows
 
@@ -152,7 +182,8 @@ def _ccd(row: Any) -> Ccd:
     )
 
 
-def _runs(connection: Connection) -> tuple[PostprocRun, ...]:
+def load_runs(connection: Connection) -> tuple[PostprocRun, ...]:
+    """All runs of post-processing, by season and number."""
     runs, members, exposures = table(PostprocRunRow), table(PostprocExposureRow), table(ExposureRow)
     inside: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for run_id, exposure_id, expnum in connection.execute(

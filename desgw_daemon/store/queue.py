@@ -51,7 +51,9 @@ def add(
     Removed ones come back as a new attempt. watch_only: found on /pnfs, submitted by somebody else.
     """
     there: dict[tuple[int, str | None], Exposure] = {
-        (e.expnum, e.nite): e for e in load_snapshot(connection, with_ccds_of=()).exposures if e.season == season
+        (e.expnum, e.nite): e
+        for e in load_snapshot(connection, with_ccds_of=(), whole=True).exposures
+        if e.season == season
     }
     new, known, again = [], [], []
     for wish in wishes:

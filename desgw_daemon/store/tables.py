@@ -67,6 +67,7 @@ class ExposureRow(SQLModel, table=True):
         Index("ux_exposure_identity", "season", "nite", "expnum", unique=True),
         Index("ux_exposure_waiting", "season", "expnum", unique=True, sqlite_where=text("nite IS NULL")),
         Index("ix_exposure_expnum", "expnum"),
+        Index("ix_exposure_season_state", "season", "state"),
         _state(ExposureState, "ck_exposure_state"),
     )
 

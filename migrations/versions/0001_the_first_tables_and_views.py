@@ -83,6 +83,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("exposure", schema=None) as batch_op:
         batch_op.create_index("ix_exposure_expnum", ["expnum"], unique=False)
+        batch_op.create_index("ix_exposure_season_state", ["season", "state"], unique=False)
         batch_op.create_index("ux_exposure_identity", ["season", "nite", "expnum"], unique=True)
         batch_op.create_index(
             "ux_exposure_waiting", ["season", "expnum"], unique=True, sqlite_where=sa.text("nite IS NULL")
