@@ -47,14 +47,19 @@ def print_table(
     terminal = os.isatty(1)
     lines = [list(headers), *cells]
     whole = [_layout(line, headers, widths, right, get_terminal_size().columns if terminal else None) for line in lines]
-    if not terminal:
-        print("\n".join(whole))
+    print_lines(list(zip(whole, ["bold", *(styles or [None] * len(rows))], strict=True)))
+
+
+def print_lines(lines: Sequence[tuple[str, str | None]]) -> None:
+    """Print lines that are laid out already, each with a rich style, which is used on a terminal only."""
+    if not os.isatty(1):
+        print("\n".join(text for text, _ in lines))
         return
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
-    for text, style in zip(whole, ["bold", *(styles or [None] * len(rows))], strict=True):
+    for text, style in lines:
         console.print(Text(text, style=style or ""), soft_wrap=True)
 
 

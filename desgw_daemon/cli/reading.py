@@ -1,0 +1,163 @@
+"""What the reading commands begin with: where the database is, and reading its views without touching anything else.
+
+Must stay light: neither SQLModel nor pydantic is imported here, and nothing of the pipeline's trees is looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from desgw_daemon.config.locate import find_config, parse_text, read_text, state_folder
+from desgw_daemon.config.spans import parse_span
+from desgw_daemon.domain.names import is_nite
+from desgw_daemon.domain.policy import Policy
+from desgw_daemon.errors import DesgwError, Refused, UsageError
+from desgw_daemon.report.status import Scope
+from desgw_daemon.store.readonly import BUSY_TIMEOUT, is_immutable, reading_uri, why_not_read
+
+if TYPE_CHECKING:
+    from desgw_daemon.report.statustypes import ExposureStatus
+
+T = TypeVar("T")
+
+#: A file that changes under a reader that could not know is read again so often.
+_TRIES: Final = 5
+
+
+class Place(NamedTuple):
+    """The database, and the two spans of daemon.toml that the reading commands speak of."""
+
+    database: Path
+    interval: timedelta
+    quiet_for: timedelta
+
+
+def add_filters(parser: argparse.ArgumentParser, *, expnum: str | None) -> None:
+    """Describe EXPNUM (`expnum`: its nargs), --season, --nite and --json."""
+    parser.add_argument("expnum", nargs=expnum, metavar="EXPNUM", help="exposure number")
+    parser.add_argument("--season", metavar="N", help="only this season")
+    parser.add_argument("--nite", metavar="YYYYMMDD", help="only this nite")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def scope_of(args: argparse.Namespace) -> Scope:
+    """What the command line asks for. Raises UsageError."""
+    from desgw_daemon.cli.opening import exposure_number
+
+    if args.nite is not None and not is_nite(args.nite):
+        raise UsageError(f"--nite {args.nite!r}: a nite is a day written YYYYMMDD, such as 20261121")
+    season = args.season
+    if season is not None and not (season.isascii() and season.isdigit()):
+        raise UsageError(f"--season {season!r}: a season is a whole number such as 2206")
+    return Scope(
+        season=None if season is None else int(season),
+        nite=args.nite,
+        expnum=None if args.expnum is None else exposure_number(args.expnum),
+    )
+
+
+def find_place(args: argparse.Namespace) -> Place:
+    """Where the database is. Raises ConfigError. The rest of daemon.toml is not checked: `config check` does that."""
+    config = find_config(args.config)
+    state = state_folder(config)
+    sections = parse_text(read_text(config), config)
+    usual = Policy()
+    return Place(
+        database=state / "desgw.db",
+        interval=_span(sections, "poll", "interval", usual.poll_interval),
+        quiet_for=_span(sections, "postproc", "quiet_for", usual.postproc_quiet_for),
+    )
+
+
+def _span(sections: dict[str, Any], section: str, key: str, usual: timedelta) -> timedelta:
+    """A span of daemon.toml. A wrong one does not keep anybody from reading: the daemon does not run with it either."""
+    values = sections.get(section)
+    try:
+        return parse_span(values[key]) if isinstance(values, dict) and key in values else usual
+    except ValueError:
+        return usual
+
+
+def read(path: Path, ask: Callable[[sqlite3.Connection], T]) -> T:
+    """What `ask` reads from the database, all of one moment.
+
+    Raises Refused: no database yet, not readable. Raises SchemaError: it does not fit this program.
+    """
+    for last in (*[False] * (_TRIES - 1), True):
+        if not path.exists() or path.stat().st_size == 0:
+            raise Refused(
+                f"there is no database yet ({path}): `desgw-daemon queue add` or `desgw-daemon run` makes it; if there"
+                " should be one, --config names another daemon.toml"
+            )
+        uri, before = reading_uri(path), _mark(path)
+        try:
+            answer = _ask(uri, ask)
+        except sqlite3.DatabaseError as error:
+            if last or not is_immutable(uri) or _mark(path) == before:
+                raise _problem(path, error) from None
+        else:
+            if last or not is_immutable(uri) or _mark(path) == before:
+                return answer
+    raise AssertionError("the last try returns or raises")
+
+
+def _ask(uri: str, ask: Callable[[sqlite3.Connection], T]) -> T:
+    db = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+    try:
+        db.execute("BEGIN")
+        return ask(db)
+    finally:
+        db.close()
+
+
+def _mark(path: Path) -> tuple[int, int, bool]:
+    """Changes when the file does, or when a writer has opened it."""
+    info = path.stat()
+    return info.st_mtime_ns, info.st_size, path.with_name(f"{path.name}-wal").exists()
+
+
+def _problem(path: Path, error: sqlite3.DatabaseError) -> DesgwError:
+    if "no such" not in str(error):
+        return Refused(why_not_read(path, str(error)))
+    # Slow to import, and needed only now.
+    from desgw_daemon.store.database import make_reading_engine
+
+    try:
+        make_reading_engine(path).dispose()
+    except DesgwError as problem:
+        return problem
+    return Refused(f"{path}: its views are not this program's ({error}); `desgw-daemon db check` says which")
+
+
+def the_one(exposures: Sequence[ExposureStatus], scope: Scope) -> ExposureStatus:
+    """The one exposure that a command means.
+
+    Raises Refused when nothing fits, UsageError when several do: it names them, for --season and --nite.
+    """
+    if not exposures:
+        raise nothing_known(scope)
+    if len(exposures) > 1:
+        named = "; ".join(map(label, exposures))
+        raise UsageError(
+            f"exposure {scope.expnum} is known {len(exposures)} times: {named}; say which with --season N or --nite N"
+        )
+    return exposures[0]
+
+
+def nothing_known(scope: Scope) -> Refused:
+    """Why there is nothing to show."""
+    what = "no exposure" if scope.expnum is None else f"exposure {scope.expnum}"
+    where = (f" in season {scope.season}" if scope.season else "") + (f" of nite {scope.nite}" if scope.nite else "")
+    verb = "is known" if scope.expnum is None else "is not known"
+    return Refused(f"{what}{where} {verb}; `desgw-daemon status` shows what is")
+
+
+def label(exposure: ExposureStatus) -> str:
+    """The exposure as people call it."""
+    nite = f"nite {exposure['nite'] or 'unknown'}"
+    return f"{exposure['expnum']} {exposure['band'] or '?'} (season {exposure['season']}, {nite})"

@@ -1,0 +1,140 @@
+"""The keys of `status --json`, and so what the page and other programs may build on. Times are text as the views give
+them, `2026-11-22T02:14:05Z`.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class CcdCounts(TypedDict):
+    """How many of the CCDs are in which state; they add up to `expected`."""
+
+    expected: int
+    complete: int
+    failed: int
+    pending: int
+    missing: int
+    broken: int
+    lost: int
+
+
+class Forcefiles(TypedDict):
+    """The forcephoto files of the complete CCDs. missing: ``i_05 .psf``; surplus: names of files."""
+
+    expected: int
+    found: int
+    missing: list[str]
+    surplus: list[str]
+
+
+class ExposureStatus(TypedDict):
+    """One exposure. as_of: when all that was asked for of it was last seen; problem: why not, since unseen_since."""
+
+    expnum: int
+    nite: str | None
+    band: str | None
+    season: int
+    state: str
+    held: bool
+    hold_reason: str | None
+    watch_only: bool
+    reason: str
+    ready: str
+    since: str
+    queued_at: str
+    news_at: str
+    priority: int
+    attempt: int
+    ccds: CcdCounts
+    forcefiles: Forcefiles
+    as_of: str | None
+    unseen_since: str | None
+    problem: str | None
+    exposure_id: int
+
+
+class RunStatus(TypedDict):
+    """A run of post-processing."""
+
+    season: int
+    number: int
+    state: str
+    skipto: int
+    skipto_reason: str
+    step: int | None
+    step_at: str | None
+    expnums: list[int]
+    bands: list[str]
+    intent_at: str
+    started_at: str | None
+    ended_at: str | None
+    exit_code: int | None
+    reason: str | None
+    asked_by: str | None
+    folder: str
+
+
+class AlertStatus(TypedDict):
+    """An alert that is up."""
+
+    key: str
+    rule: str
+    severity: str
+    text: str
+    season: int | None
+    nite: str | None
+    expnum: int | None
+    raised_at: str
+
+
+class Cycle(TypedDict):
+    """The newest cycle. ended_at is None while it goes on, or when it was cut off. overdue: none has followed."""
+
+    started_at: str
+    ended_at: str | None
+    age_seconds: float
+    overdue: bool
+    listings: int
+    stats: int
+    reads: int
+    error: str | None
+
+
+class Silence(TypedDict):
+    """Something that does not answer: pnfs, engine, workflow (exposures.list) or making (the set-up script)."""
+
+    what: str
+    since: str
+    problem: str
+
+
+class Pause(TypedDict):
+    """Who has paused the daemon, and why."""
+
+    since: str
+    who: str
+    reason: str
+
+
+class Request(TypedDict):
+    """A person's wish for a run of post-processing that the daemon has not taken up yet."""
+
+    season: int
+    asked_at: str
+    asked_by: str
+    skipto: int | None
+
+
+class Status(TypedDict):
+    """Everything. as_of: when it was read from the database."""
+
+    as_of: str
+    paused: bool
+    pause: Pause | None
+    exposures: list[ExposureStatus]
+    runs: list[RunStatus]
+    requests: list[Request]
+    alerts: list[AlertStatus]
+    silent: list[Silence]
+    last_cycle: Cycle | None
