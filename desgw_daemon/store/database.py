@@ -6,7 +6,6 @@ then writes could find the file changed under it.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -134,12 +133,14 @@ def create_or_check(path: Path) -> Engine:
 
     Raises SchemaError when the file is behind or ahead, or is no database: with the command that mends it.
     """
-    new = not path.exists() or path.stat().st_size == 0
+    if not path.exists():
+        # Writable for the group, as the state folder is; SQLite gives -wal and -shm the same rights.
+        path.touch(mode=0o664)
     engine = make_engine(path)
     try:
-        if new:
+        # Not the file's size: a start that was cut off leaves one that is neither empty nor has tables.
+        if _has_no_tables(engine):
             upgrade(engine)
-            _share(path)
             return engine
     except DatabaseError as error:
         engine.dispose()
@@ -164,9 +165,11 @@ def schema_problem(engine: Engine, path: Path) -> SchemaError | None:
         return None
     if found is None and tables:
         return SchemaError(f"{path} is a database, but not one of desgw-daemon: move it away, or set paths.state")
-    if found is None or _knows(found):
+    if found is None:
+        return SchemaError(f"{path} has no tables yet: the first `desgw-daemon queue add` or `run` makes them")
+    if _knows(found):
         return SchemaError(
-            f"{path} was made by an older desgw-daemon (schema {found or 'none'}, this one needs {head}):"
+            f"{path} was made by an older desgw-daemon (schema {found}, this one needs {head}):"
             " stop the daemon, then run: desgw-daemon db upgrade (it saves a copy first)"
         )
     return SchemaError(
@@ -184,12 +187,9 @@ def _knows(revision: str) -> bool:
         return False
 
 
-def _share(path: Path) -> None:
-    """Writable for the group, as the state folder is: people use the queue from their own accounts."""
-    for suffix in ("", "-wal", "-shm"):
-        file = Path(f"{path}{suffix}")
-        if file.exists() and file.stat().st_uid == os.geteuid():
-            file.chmod(0o664)
+def _has_no_tables(engine: Engine) -> bool:
+    with reading(engine) as connection:
+        return not connection.execute(text("SELECT 1 FROM sqlite_master LIMIT 1")).first()
 
 
 def upgrade(engine: Engine) -> None:
