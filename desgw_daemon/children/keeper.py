@@ -194,9 +194,9 @@ class Keeper:
         out = os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         os.dup2(out, 1)
         os.dup2(out, 2)
-        # Python ignores these, and exec would hand that on; handlers are reset by exec itself
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_DFL)
+        # Python ignores the first two, nohup and a shell's & the others, and exec would hand that on
+        for name in ("SIGPIPE", "SIGXFSZ", "SIGHUP", "SIGINT", "SIGQUIT"):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
         os.execvpe(self.argv[0], self.argv, self.env)
 
     def _end_rest(self) -> None:
@@ -235,7 +235,7 @@ def main(folder: str) -> int:
         os.dup2(fd, target)
     signal.signal(signal.SIGTERM, keeper.on_term)
     signal.signal(signal.SIGALRM, keeper.on_alarm)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         mine = keeper.claim()
     except OSError as error:

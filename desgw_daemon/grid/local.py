@@ -52,7 +52,6 @@ from desgw_daemon.grid.local_plan import MissingScriptError, plan_of
 
 #: Another process that submits holds the lock for as long as a keeper takes to start.
 _LOCK_SECONDS: Final = 60.0
-_FINAL: Final = frozenset({SubmissionState.DONE, SubmissionState.FAILED, SubmissionState.REMOVED})
 
 
 class LocalEngine(Engine):
@@ -193,8 +192,11 @@ def _dag_status(folder: Path, child: children.ChildStatus) -> DagStatus:
     counts = {state: sum(node["state"] == state for node in nodes) for state in ("done", "failed")}
     state = SubmissionState(record.get("state", "queued"))
     reason = _reason(state, nodes)
-    if child.state in ("ended", "lost") and state not in _FINAL:
-        state, reason = SubmissionState.LOST, f"the local runner {child.words}"
+    if record.get("ended_at") is None:
+        if child.state in ("ended", "lost"):
+            state, reason = SubmissionState.LOST, f"the local runner {child.words}"
+        elif state is SubmissionState.REMOVED:
+            state, reason = SubmissionState.RUNNING, "it is being removed: its jobs are ending"
     return DagStatus(
         state=state,
         job_id=_job_id(folder),

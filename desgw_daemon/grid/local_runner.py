@@ -130,6 +130,7 @@ class Runner:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._write_status()  # before the first job: what runs is never "queued"
         while True:
             self._reap()
             self._follow_wish()

@@ -58,12 +58,22 @@ class TestAnEndIsWrittenDown:
         stop(tmp_path / "nothing")
 
     def test_command_gets_its_environment_and_nothing_else(self, starter: Starter) -> None:
-        folder = starter.bash("pwd; cat; env | cut -d= -f1 | tr '\\n' ' '; echo; ls /proc/$$/fd | tr '\\n' ' '")
+        folder = starter.bash("pwd; cat; env | cut -d= -f1 | tr '\\n' ' '; echo; ls /proc/self/fd")
         until_over(folder)
         lines = starter.output.read_text().splitlines()
         assert lines[0] == str(starter.place)
         assert set(lines[1].split()) == {"PATH", "PWD", "SHLVL", "_"}
-        assert set(lines[2].split()) - {"255"} == {"0", "1", "2"}, "no other file is handed on (255: bash's)"
+        assert lines[2:] == ["0", "1", "2", "3"], "no other file is handed on (3: what ls reads)"
+
+    def test_signals_are_as_usual(self, starter: Starter) -> None:
+        """A daemon started with nohup or & ignores some signals; its commands do not."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            folder = starter.bash("grep -E 'Sig(Ign|Blk)' /proc/self/status")
+        finally:
+            signal.signal(signal.SIGINT, before)
+        until_over(folder)
+        assert {line.split()[1] for line in starter.output.read_text().splitlines()} == {"0" * 16}
 
     def test_pipes_break_as_usual(self, starter: Starter) -> None:
         """Python ignores SIGPIPE; a shell script that inherited that would say 'Broken pipe'."""
@@ -166,7 +176,7 @@ class TestItOutlivesItsStarter:
         (starter.place / "go").touch()
         until_over(folder)
 
-    @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+    @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
     def test_starter_is_ended(self, starter: Starter, number: signal.Signals) -> None:
         """Signals to the starter's process group, such as a terminal's, end the starter alone."""
         program = (

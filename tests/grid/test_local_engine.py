@@ -148,6 +148,23 @@ class TestWhatTheRunnerLeaves:
         assert bench.until("t1", S.DONE).exit_code == 0
 
 
+class TestRemovedMeansOver:
+    """A DAG is removed when its jobs have ended, not when they were asked to."""
+
+    def test_slow_goodbye(self, bench: LocalBench) -> None:
+        (bench.workdir / "job.sh").write_text(
+            f"trap 'sleep 1; echo x >> {bench.place}/gone; exit' TERM; echo x >> {bench.place}/starts\n"
+            "sleep 600 & wait\n"
+        )
+        bench.accepted("t1", dag(("parallel", ["a ok", "b ok"])))
+        until(bench.starts, lambda lines: len(lines) == 2)
+        bench.engine().remove("t1")
+        reason = until(lambda: bench.status("t1").reason, lambda reason: reason is not None)
+        assert reason == "it is being removed: its jobs are ending"
+        bench.until("t1", S.REMOVED)
+        assert (bench.place / "gone").read_text() == "x\nx\n"
+
+
 class TestFailureIsTold:
     """The reason of a failed DAG names the first bad job, its exit code, and how many could not run."""
 
@@ -168,7 +185,7 @@ class TestNoAnswer:
 
     def test_unreadable(self, bench: LocalBench) -> None:
         bench.accepted("t1", dag(("parallel", ["a ok"])))
-        bench.until("t1", S.DONE)
+        until(lambda: children.look(bench.root / "t1" / "keeper").state, lambda state: state == "ended")
         shutil.rmtree(bench.root / "t1" / "keeper")
         (bench.root / "t1" / "keeper").write_text("a file where a folder should be")
         assert isinstance(bench.engine().find("t1"), NoAnswer)
