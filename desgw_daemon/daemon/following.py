@@ -187,8 +187,7 @@ def _record_making(connection: Connection, fact: MakingFact, now: datetime) -> N
     if not child.succeeded:
         problems.insert(0, f"it {child.words}" if child.error is None else child.words)
     if problems:
-        said = f". Its last lines: {' / '.join(evidence.last_lines)}" if evidence.last_lines else ""
-        state, why = MakingState.FAILED, "; ".join(problems) + said
+        state, why = MakingState.FAILED, "; ".join(problems)
     else:
         state, why = MakingState.MADE, "DONE is fresh, and the DAG is of this exposure and season"
     move_making(
@@ -200,6 +199,7 @@ def _record_making(connection: Connection, fact: MakingFact, now: datetime) -> N
         ended_at=ended,
         exit_code=child.exit_code,
         dag_sha256=evidence.dag_sha256,
+        last_words=" / ".join(evidence.last_lines) or None,
     )
 
 

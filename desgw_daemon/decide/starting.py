@@ -126,7 +126,7 @@ def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
         exposure,
         ExposureState.ATTENTION,
         f"DAGMaker: {making.reason}. It was not submitted. Mend the cause, then"
-        f" `desgw-daemon queue retry {exposure.expnum}`",
+        f" `desgw-daemon queue retry {exposure.expnum}`. Its last lines: {making.last_words or 'none'}",
     )
 
 

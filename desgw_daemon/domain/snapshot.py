@@ -88,6 +88,8 @@ class Making:
     ended_at: datetime | None = None
     exit_code: int | None = None
     reason: str | None = None
+    #: The last lines of its output.
+    last_words: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,6 +163,7 @@ class MakingRow(SQLModel, table=True):
     ended_at: datetime | None = _when()
     exit_code: int | None = None
     reason: str | None = None
+    last_words: str | None = None
 
 
 class SubmissionRow(SQLModel, table=True):

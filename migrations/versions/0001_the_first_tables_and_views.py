@@ -194,6 +194,7 @@ def upgrade() -> None:
         sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.Column("exit_code", sa.Integer(), nullable=True),
         sa.Column("reason", AutoString(), nullable=True),
+        sa.Column("last_words", AutoString(), nullable=True),
         sa.CheckConstraint("state IN ('intent', 'running', 'made', 'failed', 'lost')", name="ck_dagmaker_run_state"),
         sa.ForeignKeyConstraint(
             ["exposure_id"],
