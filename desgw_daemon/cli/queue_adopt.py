@@ -12,7 +12,7 @@ from desgw_daemon.errors import Refused, UsageError
 def adopt(args: argparse.Namespace) -> int:
     """Carry out `queue adopt`. Raises Refused when nothing was found or the answer was no."""
     from desgw_daemon.domain.names import is_nite
-    from desgw_daemon.observe.adopt import find_exposures, nites_of
+    from desgw_daemon.observe.adopt import find_exposures, find_nites
     from desgw_daemon.store.database import writing
     from desgw_daemon.store.queue import Wish
     from desgw_daemon.store.queue import add as add_to_queue
@@ -21,23 +21,28 @@ def adopt(args: argparse.Namespace) -> int:
     if args.nite is not None and not is_nite(args.nite):
         raise UsageError(f"--nite {args.nite!r}: a nite is a day written YYYYMMDD")
     loaded = open_config(args)
-    root = loaded.config.paths.pnfs
-    try:
-        nites = (args.nite,) if args.nite else nites_of(root)
-    except OSError as error:
-        raise Refused(f"{root / 'exp'} cannot be listed: {error.strerror}; try again when it answers") from None
-    if args.nite is None and not args.yes:
-        _ask(f"{len(nites)} nite folders of {root / 'exp'} would be listed, and one folder for each exposure in them")
-    found = find_exposures(root, season, nites)
+    root, calls_per_second = loaded.config.paths.pnfs, loaded.config.poll.calls_per_second
+    nites: tuple[str, ...] = (args.nite,)
+    if args.nite is None:
+        listed = find_nites(root)
+        if listed.problem:
+            raise Refused(f"{listed.problem}; try again when it answers")
+        nites = listed.nites
+        if not args.yes:
+            _ask(
+                f"{len(nites)} nite folders of {root / 'exp'} would be listed, and one folder for each exposure in them"
+            )
+    found = find_exposures(root, season, nites, calls_per_second=calls_per_second)
     for problem in found.problems:
-        print(f"not seen: {problem}")
-    if not found.found:
-        raise Refused(f"no exposure of season {season} was found in {len(nites)} nites ({found.listings} listings)")
+        print(f"left out: {problem}")
+    cost = f"{found.calls.listings} listings"
+    if not found.exposures:
+        raise Refused(f"no exposure of season {season} was found in {len(nites)} nites ({cost})")
     with writing(open_database(loaded)) as connection:
         added = add_to_queue(
             connection,
             season=season,
-            wishes=[Wish(expnum=e.expnum, band=e.band, nite=e.nite) for e in found.found],
+            wishes=[Wish(expnum=e.expnum, band=e.band, nite=e.nite) for e in found.exposures],
             priority=0,
             who=who(),
             at=utc_now(),
@@ -47,9 +52,7 @@ def adopt(args: argparse.Namespace) -> int:
     for known in added.known:
         print(f"already there: {known}")
     count = len(added.new) + len(added.again)
-    print(
-        f"{count} exposures of season {season} are watched from now on, and never submitted ({found.listings} listings)"
-    )
+    print(f"{count} exposures of season {season} are watched from now on, and never submitted ({cost})")
     return 0
 
 

@@ -5,13 +5,16 @@ The queue is written first and the file moved after: a crash in between takes th
 
 from __future__ import annotations
 
+import os
+import pwd
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from desgw_daemon.daemon.resolving import resolve
-from desgw_daemon.domain.seasons import season_problem
-from desgw_daemon.observe.inbox import REFUSED, TAKEN, Dropped, free_name, scan_inbox
-from desgw_daemon.observe.lists import RefusedList
+from desgw_daemon.observe.inbox import REFUSED, TAKEN, DroppedList, scan_inbox, target_name
+from desgw_daemon.observe.lists import RefusedList, parse_list
 from desgw_daemon.observe.text import plain_name
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log
@@ -20,26 +23,45 @@ from desgw_daemon.store.queue import add
 from desgw_daemon.wiring import House
 
 
-def take_lists(house: House, log: Log, now: datetime) -> None:
-    """Take or refuse every settled list."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxOutcome:
+    """What a person should know. problems: what could not be worked with; ignored: files that are no lists."""
+
+    problems: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def take_lists(house: House, log: Log, now: datetime) -> InboxOutcome:
+    """Take or refuse every list that has come to rest. One that cannot be moved stays, and keeps no other back."""
     house.inbox.mkdir(exist_ok=True)
-    for dropped in scan_inbox(house.inbox, settle=house.config.queue.inbox_settle, now=now):
-        problems = _take(house, log, dropped, now)
-        if problems:
-            _refuse(log, dropped, problems)
+    scan = scan_inbox(house.inbox, settle=house.config.queue.inbox_settle, now=now)
+    problems = list(scan.problems)
+    for dropped in scan.lists:
+        try:
+            refusal = _take(house, log, dropped, now)
+            if refusal:
+                _refuse(log, dropped.path, dropped.season, refusal, now)
+        except OSError as error:
+            problems.append(_words(dropped.path, error))
+    for refused in scan.refused:
+        try:
+            _refuse(log, refused.path, None, (refused.problem,), now)
+        except OSError as error:
+            problems.append(_words(refused.path, error))
+    return InboxOutcome(problems=tuple(problems), ignored=scan.ignored)
 
 
-def _take(house: House, log: Log, dropped: Dropped, now: datetime) -> tuple[str, ...]:
-    """Put a list into the queue; why not, if it cannot be."""
-    if dropped.season is None:
-        return ("it does not lie in the folder of a season: drop it into inbox/SEASON/, such as inbox/2206/",)
-    if problem := season_problem(dropped.season):
-        return (problem,)
-    if isinstance(dropped.content, RefusedList):
-        return dropped.content.problems
-    resolved = resolve(house.exposures_list, dropped.content.entries)
+def _take(house: House, log: Log, dropped: DroppedList, now: datetime) -> tuple[str, ...]:
+    """Put a list into the queue; why not, if it cannot be. Raises OSError."""
+    parsed = parse_list(dropped.data)
+    if isinstance(parsed, RefusedList):
+        return parsed.problems
+    resolved = resolve(house.exposures_list, parsed.entries)
     if resolved.problems:
         return resolved.problems
+    owner = _owner(dropped.path)
+    # First of all: a list that can be queued but not moved would bring back what a person removes.
+    folder = _folder(dropped.path, TAKEN)
     name = plain_name(dropped.path.name)
     with writing(house.database) as connection:
         added = add(
@@ -47,41 +69,60 @@ def _take(house: House, log: Log, dropped: Dropped, now: datetime) -> tuple[str,
             season=dropped.season,
             wishes=resolved.wishes,
             priority=0,
-            who=dropped.owner,
+            who=owner,
             at=now,
             source=f"{name} (inbox)",
         )
-    _move(dropped.path, TAKEN)
+    with suppress(FileNotFoundError):  # taken away again, too late
+        dropped.path.rename(_target(dropped.path, folder, now))
     log.info(
         Event.LIST_TAKEN,
         f"{name}: {len(added.new) + len(added.again)} exposures queued for season {dropped.season},"
         f" {len(added.known)} were there already",
         season=dropped.season,
     )
-    for note in (*dropped.content.duplicates, *resolved.notes, *added.known):
+    for note in (*parsed.duplicates, *resolved.notes, *added.known):
         log.info(Event.LIST_TAKEN, f"{name}: {note}", season=dropped.season)
     return ()
 
 
-def _refuse(log: Log, dropped: Dropped, problems: tuple[str, ...]) -> None:
-    target = _move(dropped.path, REFUSED)
-    if target is None:
-        return
+def _refuse(log: Log, path: Path, season: int | None, problems: tuple[str, ...], now: datetime) -> None:
+    target = _target(path, _folder(path, REFUSED), now)
     why = target.with_name(target.name + ".why")
-    part = why.with_name(why.name + ".part")
-    part.write_text("This list was refused as a whole:\n" + "".join(f"{problem}\n" for problem in problems))
-    part.replace(why)
-    text = f"{plain_name(dropped.path.name)} is refused: {'; '.join(problems)} (see {why})"
-    log.warning(Event.LIST_REFUSED, text, season=dropped.season)
-
-
-def _move(path: Path, into: str) -> Path | None:
-    """Move a dealt-with list aside, over nothing that is there; None when it has gone meanwhile."""
-    folder = path.parent / into
-    folder.mkdir(exist_ok=True)
-    target = free_name(folder, path.name)
+    # Before the list: whoever finds it there finds its why, too.
+    why.write_text("This list was refused as a whole:\n" + "".join(f"{problem}\n" for problem in problems))
     try:
         path.rename(target)
-    except FileNotFoundError:
-        return None
-    return target
+    except FileNotFoundError:  # taken away again
+        why.unlink()
+        return
+    text = f"{plain_name(path.name)} is refused: {'; '.join(problems)} (see {plain_name(str(why))})"
+    log.warning(Event.LIST_REFUSED, text, season=season)
+
+
+def _folder(path: Path, name: str) -> Path:
+    """The folder for lists that are dealt with. Raises OSError when nothing can be moved into it."""
+    folder = path.parent / name
+    folder.mkdir(exist_ok=True)
+    for place in (folder, path.parent):
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(13, "the daemon may not write there", str(place))
+    return folder
+
+
+def _target(path: Path, folder: Path, now: datetime) -> Path:
+    """Where a dealt-with list goes: over nothing that is there."""
+    return folder / target_name(path.name, now, [found.name for found in folder.iterdir()])
+
+
+def _owner(path: Path) -> str:
+    """Whoever dropped it: the name that stands beside what is done."""
+    uid = path.lstat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _words(path: Path, error: OSError) -> str:
+    return f"{plain_name(path.name)} stays: {plain_name(str(error.filename or path))}: {error.strerror or error}"

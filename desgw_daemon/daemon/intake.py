@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from desgw_daemon.daemon.inbox import take_lists
+from desgw_daemon.daemon.inbox import InboxOutcome, take_lists
 from desgw_daemon.daemon.resolving import unusable
 from desgw_daemon.domain.states import ExposureState
 from desgw_daemon.report.logs import Log
@@ -18,20 +18,20 @@ from desgw_daemon.wiring import House
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What went wrong: exposures.list cannot be read, the inbox cannot be worked with."""
+    """What went wrong: exposures.list cannot be read, parts of the inbox cannot be worked with. ignored: see there."""
 
     workflow_problem: str | None
-    inbox_problem: str | None
+    inbox_problems: tuple[str, ...]
+    inbox_ignored: tuple[str, ...]
 
 
 def take_in(house: House, log: Log, now: datetime) -> Intake:
     """Take the inbox's lists, and give waiting exposures their data."""
-    inbox_problem = None
     try:
-        take_lists(house, log, now)
+        outcome = take_lists(house, log, now)
     except OSError as error:
-        inbox_problem = f"{error.filename or house.inbox}: {error.strerror}"
-    return Intake(workflow_problem=_learn(house, now), inbox_problem=inbox_problem)
+        outcome = InboxOutcome(problems=(f"{error.filename or house.inbox}: {error.strerror}",), ignored=())
+    return Intake(workflow_problem=_learn(house, now), inbox_problems=outcome.problems, inbox_ignored=outcome.ignored)
 
 
 def _learn(house: House, now: datetime) -> str | None:

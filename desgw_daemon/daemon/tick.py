@@ -7,7 +7,7 @@ found again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +20,7 @@ from desgw_daemon.daemon.intake import Intake, take_in
 from desgw_daemon.daemon.looking import Looked, look_around, record_looked
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.plan import plan
+from desgw_daemon.decide.words import some
 from desgw_daemon.domain.actions import Action, AlertWanted
 from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.report.alerts import tell_alerts
@@ -73,7 +74,7 @@ def tick(
     actions = plan(snapshot, house.policy, now)
     actor = Actor(house=house, environment=followed.environment, clock=clock)
     errors = actor.carry_out(snapshot, actions, now)
-    own = (*more_alerts, *_inbox_alert(intake))
+    own = (*more_alerts, *_inbox_alerts(intake))
     _report(house, log, poll_id, now, clock(), errors, own, len(actions))
     spent = timedelta(seconds=time.monotonic() - begun)
     calls = looked.look.calls
@@ -88,18 +89,23 @@ def tick(
     return TickResult(actions=actions, errors=errors, listings=calls.listings, spent=spent)
 
 
-def _inbox_alert(intake: Intake) -> tuple[AlertWanted, ...]:
-    if intake.inbox_problem is None:
-        return ()
-    return (
-        AlertWanted(
+def _inbox_alerts(intake: Intake) -> Iterator[AlertWanted]:
+    if intake.inbox_problems:
+        yield AlertWanted(
             key="inbox",
             rule="inbox",
             severity="warning",
-            text=f"the inbox cannot be worked with: {intake.inbox_problem}. Lists in it wait; `desgw-daemon queue add`"
-            " takes them all the same",
-        ),
-    )
+            text=f"the inbox cannot be worked with: {some(intake.inbox_problems)}. `desgw-daemon queue add FILE` takes"
+            " a list all the same",
+        )
+    if intake.inbox_ignored:
+        yield AlertWanted(
+            key="inbox_ignored",
+            rule="inbox_ignored",
+            severity="info",
+            text=f"not taken from the inbox: {some(intake.inbox_ignored)}. Rename them to NAME.list in a season's"
+            " folder, or take them away",
+        )
 
 
 def _write_cost(
