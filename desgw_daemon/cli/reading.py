@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -29,12 +30,26 @@ T = TypeVar("T")
 _TRIES: Final = 5
 
 
+#: What the reading commands speak of, by its key in daemon.toml. The other numbers of their policy are the usual ones.
+_SPOKEN_OF: Final = {
+    "poll.interval": "poll_interval",
+    "dagmaker.max_at_once": "dagmaker_max_at_once",
+    "submit.max_in_flight": "submit_max_in_flight",
+    "readiness.min_complete_ccds": "min_complete_ccds",
+    "readiness.min_forcefile_fraction": "min_forcefile_fraction",
+    "readiness.grace_after_dag": "grace_after_dag",
+    "readiness.dag_deadline": "dag_deadline",
+    "readiness.adopted_deadline": "adopted_deadline",
+    "postproc.auto": "postproc_auto",
+    "postproc.quiet_for": "postproc_quiet_for",
+}
+
+
 class Place(NamedTuple):
-    """The database, and the two spans of daemon.toml that the reading commands speak of."""
+    """The database, and the numbers of daemon.toml that the reading commands speak of."""
 
     database: Path
-    interval: timedelta
-    quiet_for: timedelta
+    policy: Policy
 
 
 def add_filters(parser: argparse.ArgumentParser, *, expnum: str | None) -> None:
@@ -66,21 +81,24 @@ def find_place(args: argparse.Namespace) -> Place:
     config = find_config(args.config)
     state = state_folder(config)
     sections = parse_text(read_text(config), config)
-    usual = Policy()
-    return Place(
-        database=state / "desgw.db",
-        interval=_span(sections, "poll", "interval", usual.poll_interval),
-        quiet_for=_span(sections, "postproc", "quiet_for", usual.postproc_quiet_for),
-    )
+    return Place(database=state / "desgw.db", policy=_policy(sections))
 
 
-def _span(sections: dict[str, Any], section: str, key: str, usual: timedelta) -> timedelta:
-    """A span of daemon.toml. A wrong one does not keep anybody from reading: the daemon does not run with it either."""
-    values = sections.get(section)
-    try:
-        return parse_span(values[key]) if isinstance(values, dict) and key in values else usual
-    except ValueError:
-        return usual
+def _policy(sections: dict[str, Any]) -> Policy:
+    """The numbers that are spoken of. A wrong one keeps nobody from reading: the daemon does not run with it either."""
+    usual, found = Policy(), dict[str, Any]()
+    for key, name in _SPOKEN_OF.items():
+        section, _, word = key.partition(".")
+        values = sections.get(section)
+        value = values.get(word) if isinstance(values, dict) else None
+        if isinstance(getattr(usual, name), timedelta):
+            try:
+                value = parse_span(value)
+            except ValueError:
+                continue
+        if type(value) is type(getattr(usual, name)):
+            found[name] = value
+    return replace(usual, **found)
 
 
 def read(path: Path, ask: Callable[[sqlite3.Connection], T]) -> T:

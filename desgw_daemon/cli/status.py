@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     def ask(db: sqlite3.Connection) -> tuple[Status, dict[Nite, int], list[CcdStatus]]:
         finished = {} if everything else finished_nites(db, before=now - _FOLD_AFTER)
-        status = read_status(db, scope, now=now, interval=place.interval, without=finished)
+        status = read_status(db, scope, now=now, interval=place.policy.poll_interval, without=finished)
         if scope.expnum is None:
             return status, finished, []
         exposure = the_one(status["exposures"], scope)
@@ -66,11 +66,11 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print_json(status)
         else:
-            print_lines(status_lines(status, screen, place.interval, finished=finished))
+            print_lines(status_lines(status, screen, place.policy.poll_interval, finished=finished))
         return 0
     exposure = status["exposures"][0]
     if args.json:
         print_json({**status, "exposures": [{**exposure, "ccd": ccds}]})
     else:
-        print_lines(exposure_lines(exposure, ccds, status, screen, place.interval))
+        print_lines(exposure_lines(exposure, ccds, status, screen, place.policy.poll_interval))
     return 0
