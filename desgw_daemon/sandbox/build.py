@@ -24,6 +24,9 @@ from desgw_daemon.sandbox.scenario import SEARCH_CCDS, OlderNite, PlannedExposur
 STANDINS: Final = Path(__file__).parent / "standins"
 _WORKFLOW_PROGRAMS: Final = ("DAGMaker.sh", "SEdiff.sh", "RUNMON.sh", "dummyjob.sh")
 _POSTPROC_PROGRAMS: Final = ("run_postproc.py", "postproc.py", "update_forcephoto_links.sh")
+#: The first file of a sandbox: by it alone a folder is known to be one, and may be deleted.
+MARKER: Final = Path(".sandbox") / "README"
+_MARK: Final = "This is a sandbox of desgw-daemon: a small made-up observatory. It may be deleted.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ def build(folder: Path, scenario: Scenario) -> Sandbox:
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty")
     sandbox = Sandbox(root=folder.resolve(), season=scenario.season)
+    (sandbox.root / MARKER).parent.mkdir(parents=True)
+    (sandbox.root / MARKER).write_text(_MARK)
     for path in (
         sandbox.state,
         sandbox.pnfs / "exp",
@@ -99,6 +104,14 @@ def build(folder: Path, scenario: Scenario) -> Sandbox:
         path.write_text(f"# season {scenario.season}, band {band}\n\n" + "".join(f"{n}\n" for n in chosen))
     (sandbox.root / "scenario.json").write_text(json.dumps(plan(scenario), indent=1) + "\n")
     return sandbox
+
+
+def is_sandbox(folder: Path) -> bool:
+    """Whether this folder was made by `build`, perhaps not to its end."""
+    try:
+        return (folder / MARKER).read_text() == _MARK
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def plan(scenario: Scenario) -> dict[str, Any]:

@@ -256,9 +256,14 @@ def demo_scenario() -> Scenario:
             late=timedelta(milliseconds=1500),
             step=timedelta(milliseconds=600),
         ),
+        # Wide enough for a machine that is busy with other things: four times the pauses above, and nothing
+        # that is only there for accidents comes near.
         watch=Watch(
-            settle=timedelta(seconds=4),
-            grace_after_dag=timedelta(seconds=4),
-            zero_size_after=timedelta(seconds=6),
+            interval=timedelta(seconds=2),
+            settle=timedelta(seconds=6),
+            grace_after_dag=timedelta(seconds=5),
+            zero_size_after=timedelta(seconds=8),
+            quiet_for=timedelta(minutes=10),
+            dagmaker_timeout=timedelta(minutes=5),
         ),
     )
