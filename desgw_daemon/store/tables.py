@@ -7,12 +7,9 @@ has been checked before.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Column, Dialect, Index, Text, text
-from sqlalchemy.types import DateTime, TypeDecorator
+from sqlalchemy import Column, Index, Text, text
 from sqlmodel import JSON, Field, SQLModel
 
 from desgw_daemon.domain.states import (
@@ -23,38 +20,7 @@ from desgw_daemon.domain.states import (
     RunState,
     SubmissionState,
 )
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC datetimes outside, naive UTC inside."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the file. Raises ValueError for a naive datetime: nobody could tell what it means."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"naive datetime {value!r}")
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From the file."""
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-def _when(nullable: bool = True) -> Any:
-    return Field(default=None, sa_column=Column(UtcDateTime(), nullable=nullable))
-
-
-def _names() -> Any:
-    return Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-
-
-def _state(states: type[StrEnum], name: str) -> CheckConstraint:
-    allowed = ", ".join(f"'{state.value}'" for state in states)
-    return CheckConstraint(f"state IN ({allowed})", name=name)
+from desgw_daemon.store.columns import names, state_is_one_of, when
 
 
 class ExposureRow(SQLModel, table=True):
@@ -68,7 +34,7 @@ class ExposureRow(SQLModel, table=True):
         Index("ux_exposure_waiting", "season", "expnum", unique=True, sqlite_where=text("nite IS NULL")),
         Index("ix_exposure_expnum", "expnum"),
         Index("ix_exposure_season_state", "season", "state"),
-        _state(ExposureState, "ck_exposure_state"),
+        state_is_one_of(ExposureState, "ck_exposure_state"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -78,8 +44,8 @@ class ExposureRow(SQLModel, table=True):
     band: str | None = None
     state: str = ExposureState.QUEUED.value
     reason: str = ""
-    since: datetime = _when(nullable=False)
-    queued_at: datetime = _when(nullable=False)
+    since: datetime = when(nullable=False)
+    queued_at: datetime = when(nullable=False)
     added_by: str = ""
     held: bool = False
     hold_reason: str | None = None
@@ -87,44 +53,44 @@ class ExposureRow(SQLModel, table=True):
     priority: int = 0
     attempt: int = 1
     ready: str = Ready.NO.value
-    news_at: datetime = _when(nullable=False)
-    folders_at: datetime | None = _when()
-    forcefiles_at: datetime | None = _when()
-    full_look_at: datetime | None = _when()
-    recheck_asked_at: datetime | None = _when()
-    as_of: datetime | None = _when()
-    unseen_since: datetime | None = _when()
+    news_at: datetime = when(nullable=False)
+    folders_at: datetime | None = when()
+    forcefiles_at: datetime | None = when()
+    full_look_at: datetime | None = when()
+    recheck_asked_at: datetime | None = when()
+    as_of: datetime | None = when()
+    unseen_since: datetime | None = when()
     unseen_problem: str | None = None
     forcefiles_expected: int = 0
     forcefiles_found: int = 0
-    forcefiles_missing: list[str] = _names()
-    forcefiles_surplus: list[str] = _names()
+    forcefiles_missing: list[str] = names()
+    forcefiles_surplus: list[str] = names()
 
 
 class CcdRow(SQLModel, table=True):
     """One of the 59 CCDs of an exposure."""
 
     __tablename__ = "ccd"
-    __table_args__ = (_state(CcdState, "ck_ccd_state"),)
+    __table_args__ = (state_is_one_of(CcdState, "ck_ccd_state"),)
 
     exposure_id: int = Field(foreign_key="exposure.id", primary_key=True)
     ccd: int = Field(primary_key=True)
     state: str = CcdState.PENDING.value
     step: str | None = None
-    fails: list[str] = _names()
+    fails: list[str] = names()
     fail_stats: dict[str, tuple[int, float]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    stale: list[str] = _names()
+    stale: list[str] = names()
     job: str | None = None
     host: str | None = None
     tarball_size: int | None = None
     tarball_mtime: float | None = None
-    foreign: list[str] = _names()
-    pair_at: datetime | None = _when()
-    changed_at: datetime | None = _when()
+    foreign: list[str] = names()
+    pair_at: datetime | None = when()
+    changed_at: datetime | None = when()
     looks: int = 0
-    settled_at: datetime | None = _when()
+    settled_at: datetime | None = when()
     reason: str | None = None
-    as_of: datetime | None = _when()
+    as_of: datetime | None = when()
 
 
 class ForcefileRow(SQLModel, table=True):
@@ -139,9 +105,9 @@ class ForcefileRow(SQLModel, table=True):
     kind: str | None = None
     size: int
     mtime: float
-    first_seen: datetime = _when(nullable=False)
-    whole_at: datetime | None = _when()
-    as_of: datetime = _when(nullable=False)
+    first_seen: datetime = when(nullable=False)
+    whole_at: datetime | None = when()
+    as_of: datetime = when(nullable=False)
 
 
 class MakingRow(SQLModel, table=True):
@@ -150,7 +116,7 @@ class MakingRow(SQLModel, table=True):
     __tablename__ = "dagmaker_run"
     __table_args__ = (
         Index("ix_dagmaker_run_exposure", "exposure_id"),
-        _state(MakingState, "ck_dagmaker_run_state"),
+        state_is_one_of(MakingState, "ck_dagmaker_run_state"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -159,8 +125,8 @@ class MakingRow(SQLModel, table=True):
     state: str = MakingState.INTENT.value
     folder: str
     dag_sha256: str | None = None
-    intent_at: datetime = _when(nullable=False)
-    ended_at: datetime | None = _when()
+    intent_at: datetime = when(nullable=False)
+    ended_at: datetime | None = when()
     exit_code: int | None = None
     reason: str | None = None
     last_words: str | None = None
@@ -173,7 +139,7 @@ class SubmissionRow(SQLModel, table=True):
     __table_args__ = (
         Index("ux_submission_attempt", "exposure_id", "attempt", unique=True),
         Index("ux_submission_tag", "tag", unique=True),
-        _state(SubmissionState, "ck_submission_state"),
+        state_is_one_of(SubmissionState, "ck_submission_state"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -184,17 +150,17 @@ class SubmissionRow(SQLModel, table=True):
     state: str = SubmissionState.INTENT.value
     dag_path: str
     dag_sha256: str
-    intent_at: datetime = _when(nullable=False)
+    intent_at: datetime = when(nullable=False)
     job_id: str | None = None
-    submitted_at: datetime | None = _when()
-    ended_at: datetime | None = _when()
-    absent_at: datetime | None = _when()
+    submitted_at: datetime | None = when()
+    ended_at: datetime | None = when()
+    absent_at: datetime | None = when()
     nodes_total: int | None = None
     nodes_done: int | None = None
     nodes_failed: int | None = None
     exit_code: int | None = None
     reason: str | None = None
-    as_of: datetime | None = _when()
+    as_of: datetime | None = when()
 
 
 class PostprocRunRow(SQLModel, table=True):
@@ -203,25 +169,25 @@ class PostprocRunRow(SQLModel, table=True):
     __tablename__ = "postproc_run"
     __table_args__ = (
         Index("ux_postproc_run_number", "season", "number", unique=True),
-        _state(RunState, "ck_postproc_run_state"),
+        state_is_one_of(RunState, "ck_postproc_run_state"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     season: int
     number: int
     state: str = RunState.INTENT.value
-    bands: list[str] = _names()
+    bands: list[str] = names()
     fingerprint: str
     skipto: int = 0
     skipto_reason: str = ""
     folder: str
     asked_by: str | None = None
-    intent_at: datetime = _when(nullable=False)
-    started_at: datetime | None = _when()
-    ended_at: datetime | None = _when()
+    intent_at: datetime = when(nullable=False)
+    started_at: datetime | None = when()
+    ended_at: datetime | None = when()
     exit_code: int | None = None
     step: int | None = None
-    step_at: datetime | None = _when()
+    step_at: datetime | None = when()
     reason: str | None = None
 
 
@@ -251,10 +217,10 @@ class AlertRow(SQLModel, table=True):
     season: int | None = None
     nite: str | None = None
     expnum: int | None = None
-    raised_at: datetime = _when(nullable=False)
-    cleared_at: datetime | None = _when()
-    told_at: datetime | None = _when()
-    cleared_told_at: datetime | None = _when()
+    raised_at: datetime = when(nullable=False)
+    cleared_at: datetime | None = when()
+    told_at: datetime | None = when()
+    cleared_told_at: datetime | None = when()
     times_told: int = 0
 
 
@@ -265,7 +231,7 @@ class TransitionRow(SQLModel, table=True):
     __table_args__ = (Index("ix_transition_exposure", "exposure_id", "id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    at: datetime = _when(nullable=False)
+    at: datetime = when(nullable=False)
     kind: str
     exposure_id: int | None = Field(default=None, foreign_key="exposure.id")
     ccd: int | None = None
@@ -283,8 +249,8 @@ class PollRow(SQLModel, table=True):
     __tablename__ = "poll"
 
     id: int | None = Field(default=None, primary_key=True)
-    started_at: datetime = _when(nullable=False)
-    ended_at: datetime | None = _when()
+    started_at: datetime = when(nullable=False)
+    ended_at: datetime | None = when()
     exposures: int = 0
     listings: int = 0
     stats: int = 0
@@ -308,9 +274,9 @@ class RequestRow(SQLModel, table=True):
     kind: str
     season: int
     skipto: int | None = None
-    asked_at: datetime = _when(nullable=False)
+    asked_at: datetime = when(nullable=False)
     asked_by: str
-    answered_at: datetime | None = _when()
+    answered_at: datetime | None = when()
     answer: str | None = None
 
 
@@ -321,5 +287,5 @@ class SettingRow(SQLModel, table=True):
 
     key: str = Field(primary_key=True)
     value: str
-    at: datetime = _when(nullable=False)
+    at: datetime = when(nullable=False)
     who: str

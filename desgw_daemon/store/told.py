@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from desgw_daemon.store.load import table
@@ -43,7 +43,7 @@ def transitions_to_tell(connection: Connection) -> tuple[Told, ...]:
                 rows.c.before,
                 rows.c.after,
                 rows.c.why,
-                rows.c.season,
+                func.coalesce(rows.c.season, exposures.c.season).label("season"),
                 exposures.c.nite,
                 exposures.c.expnum,
             )

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel.sql.sqltypes import AutoString
 
-from desgw_daemon.store.tables import UtcDateTime
+from desgw_daemon.store.columns import UtcDateTime
 from desgw_daemon.store.views import create_views, drop_views
 
 revision = "0001"
