@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from desgw_daemon.cli import queue_add, queue_adopt, queue_list
 from desgw_daemon.cli.opening import (
     exposure_number,
     open_config,
@@ -15,7 +15,6 @@ from desgw_daemon.cli.opening import (
     utc_now,
     who,
 )
-from desgw_daemon.cli.queue_adopt import adopt
 from desgw_daemon.errors import DesgwError, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -37,11 +36,11 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     adding.add_argument("what_to_add", nargs="+", metavar="FILE|EXPNUM")
     adding.add_argument("--season", required=True, metavar="N")
     adding.add_argument("--priority", type=int, default=0, metavar="P", help="higher goes first (default 0)")
-    adding.set_defaults(run=_add)
+    adding.set_defaults(run=queue_add.add)
     listing = what.add_parser("list", help="the queue in its order, with what each waits for")
     listing.add_argument("--season", metavar="N")
     listing.add_argument("--json", action="store_true")
-    listing.set_defaults(run=_list)
+    listing.set_defaults(run=queue_list.show)
     adopting = what.add_parser(
         "adopt",
         help="watch exposures that somebody submitted by hand",
@@ -51,7 +50,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     adopting.add_argument("--season", required=True, metavar="N")
     adopting.add_argument("--nite", metavar="YYYYMMDD")
     adopting.add_argument("--yes", action="store_true", help="do not ask")
-    adopting.set_defaults(run=adopt)
+    adopting.set_defaults(run=queue_adopt.adopt)
     for name, words, function in (
         ("hold", "start nothing new for exposures; what runs goes on", _hold),
         ("release", "let held exposures go on", _release),
@@ -74,104 +73,6 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Never called: each command has a function of its own."""
     raise NotImplementedError(args.command)
-
-
-def _add(args: argparse.Namespace) -> int:
-    from desgw_daemon.daemon.resolving import resolve
-    from desgw_daemon.observe.exposures_list import ExposuresList
-    from desgw_daemon.observe.lists import Entry, ParsedList, parse_words, read_list
-    from desgw_daemon.store.database import writing
-    from desgw_daemon.store.queue import add as add_to_queue
-
-    season = season_number(args.season)
-    files = [word for word in args.what_to_add if not word.isdigit()]
-    numbers = [word for word in args.what_to_add if word.isdigit()]
-    entries: list[Entry] = []
-    notes: list[str] = []
-    for file in files:
-        parsed = read_list(Path(file))
-        if not isinstance(parsed, ParsedList):
-            raise UsageError(f"{file} is refused as a whole: {'; '.join(parsed.problems)}")
-        entries += parsed.entries
-        notes += parsed.duplicates
-    entries += parse_words([str(exposure_number(number)) for number in numbers])
-    loaded = open_config(args)
-    database = open_database(loaded)
-    resolved = resolve(ExposuresList(loaded.config.exposures_list), entries)
-    if resolved.problems:
-        raise UsageError(f"refused as a whole: {'; '.join(resolved.problems)}")
-    with writing(database) as connection:
-        added = add_to_queue(
-            connection,
-            season=season,
-            wishes=resolved.wishes,
-            priority=args.priority,
-            who=who(),
-            at=utc_now(),
-            source=", ".join(files) or "the command line",
-        )
-    for note in (*notes, *resolved.notes):
-        print(note)
-    for known in added.known:
-        print(f"already there: {known}")
-    for expnum in added.again:
-        print(f"back in the queue as a new attempt: {expnum}")
-    print(f"{len(added.new) + len(added.again)} exposures queued for season {season}; {len(added.known)} already there")
-    return 0
-
-
-def _list(args: argparse.Namespace) -> int:
-    from desgw_daemon.cli.output import print_json, print_table, utc
-    from desgw_daemon.decide.plan import in_order
-    from desgw_daemon.domain.states import ExposureState
-    from desgw_daemon.store.database import reading
-    from desgw_daemon.store.load import load_snapshot
-
-    season = season_number(args.season) if args.season else None
-    database = open_database(open_config(args))
-    with reading(database) as connection:
-        exposures = load_snapshot(connection, with_ccds_of=(), whole=True).exposures
-    waiting = (ExposureState.QUEUED, ExposureState.MAKING, ExposureState.SUBMITTING)
-    rows = [e for e in in_order(exposures) if e.state in waiting and season in (None, e.season)]
-    if args.json:
-        print_json(
-            [
-                {
-                    "expnum": e.expnum,
-                    "season": e.season,
-                    "nite": e.nite,
-                    "band": e.band,
-                    "state": e.state.value,
-                    "held": e.held,
-                    "priority": e.priority,
-                    "queued_at": e.queued_at,
-                    "reason": e.reason,
-                }
-                for e in rows
-            ]
-        )
-        return 0
-    if not rows:
-        print("the queue is empty; `desgw-daemon status` shows what has left it")
-        return 0
-    print_table(
-        ["exposure", "band", "nite", "season", "prio", "state", "queued", "reason"],
-        [
-            [
-                str(e.expnum),
-                e.band or "?",
-                e.nite or "?",
-                str(e.season),
-                str(e.priority),
-                e.state.value + (" (held)" if e.held else ""),
-                utc(e.queued_at),
-                e.reason,
-            ]
-            for e in rows
-        ],
-        right=["exposure", "season", "prio"],
-    )
-    return 0
 
 
 def _each(args: argparse.Namespace, act: Callable[[Connection, Exposure], str]) -> int:
