@@ -58,8 +58,12 @@ def run(args: argparse.Namespace) -> int:
         ccds=jobs,
     )
     print(f"A night of {len(scenario.exposures)} exposures in {args.folder}; hours are seconds. Ctrl-C ends it.")
-    with _signals_are_ctrl_c(), shown(caps) as show:
-        night = run_night(args.folder, scenario, show=show)
+    try:
+        with _signals_are_ctrl_c(), shown(caps) as show:
+            night = run_night(args.folder, scenario, show=show)
+    except KeyboardInterrupt:
+        print("stopped: the daemon and all that it had started are ended", file=sys.stderr)
+        raise
     _tell(night, scenario)
     return 0 if night.verdict.ok else 1
 
@@ -112,7 +116,8 @@ def _in_use(marker: Path) -> Iterator[None]:
 @contextmanager
 def _signals_are_ctrl_c() -> Iterator[None]:
     """A closed terminal or a `kill` ends the demo as Ctrl-C does: with everything that it has started."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    # `nohup` has SIGHUP ignored: it stays so.
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:
         yield
@@ -152,7 +157,7 @@ def _tell(night: Night, scenario: Scenario) -> None:
 def commands_to_try(sandbox: Sandbox, scenario: Scenario) -> Iterator[tuple[str, str]]:
     """Commands for the shell, each with what it shows."""
     left = next(e.expnum for e in scenario.exposures if e.end == "attention" and e.submitted)
-    unmade = next(e.expnum for e in scenario.exposures if not e.submitted)
+    unmade = next(e.expnum for e in scenario.exposures if e.end == "attention" and not e.submitted)
     partly = next(e.expnum for e in scenario.exposures if e.ready == "partial")
     for words, what in (
         ("status", "the night, exposure by exposure"),

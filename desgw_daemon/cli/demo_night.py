@@ -104,7 +104,8 @@ class Watch:
             if problem := self._daemon.ended_by_itself():
                 raise Refused(f"{problem} (see {self._daemon.output})")
             if now - begun > LIMIT.total_seconds() and now - news_at > _PATIENCE.total_seconds():
-                raise Refused(_too_long(progress, self._scenario))
+                missing = what_is_missing(progress, self._scenario)
+                raise Refused(f"{missing} (what it left is in {self._sandbox.root})")
             time.sleep(_LOOK.total_seconds())
         if not killed:
             self._note("the daemon was not killed: no DAG was in flight when half of the CCDs had a sign", "")
@@ -148,13 +149,13 @@ def carry_through(sandbox: Sandbox, scenario: Scenario, *, show: Show, program: 
         watch.close()
 
 
-def _too_long(progress: Progress | None, scenario: Scenario) -> str:
-    """What the night still waits for."""
+def what_is_missing(progress: Progress | None, scenario: Scenario) -> str:
+    """Why a night does not end, in words."""
     if progress is None:
-        return "the daemon has made no database"
+        return "the night does not end: there is no database"
     waits = [f"{line.expnum} is {line.state}: {line.reason}" for line in progress.lines if not line.over]
     known = {line.expnum for line in progress.lines}
     waits += [f"{e.expnum} was never queued" for e in scenario.exposures if e.expnum not in known]
     if progress.run is not None and progress.run.live:
         waits.append(f"post-processing run {progress.run.number} is {progress.run.state}")
-    return f"the night does not end ({LIMIT.total_seconds():.0f} s): {'; '.join(waits)}"
+    return f"the night does not end: {'; '.join(waits)}"
