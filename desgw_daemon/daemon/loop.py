@@ -52,6 +52,7 @@ class Daemon:
         self._look_at_config = threading.Event()
         self._refused: ConfigError | None = None
         self._in_cycle = threading.Lock()
+        self._overrun = False
         self._overrun_told = False
         # Its warning of a cycle that runs over says nothing to people; _on_overrun does.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
@@ -110,11 +111,12 @@ class Daemon:
         with self._in_cycle:
             if self._stop.is_set():
                 return
-            self._overrun_told = False
+            self._overrun = False
             if self._look_at_config.is_set():
                 self._look_at_config.clear()
                 self._take_config()
             tick(self._house, self._log, clock=self._clock, more_alerts=self._own_alerts())
+            self._overrun_told = self._overrun
 
     def _config_may_have_changed(self) -> None:
         self._look_at_config.set()
@@ -178,6 +180,8 @@ class Daemon:
             self._log.error(Event.CYCLE_FAILED, f"a cycle failed: {error}; the next one tries again", cause=error)
 
     def _on_overrun(self, event: JobSubmissionEvent) -> None:
+        """Said once, and again only after a cycle that was in time."""
+        self._overrun = True
         if self._overrun_told:
             return
         self._overrun_told = True
