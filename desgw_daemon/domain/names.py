@@ -23,8 +23,6 @@ _FORCEFILE_END: Final = re.compile(r"\.(?P<kind>fits|psf)(?:\.fz)?\Z", re.ASCII)
 _FORCEFILE_CCD: Final = re.compile(r"_(?P<band>[ugrizY])_(?P<ccd>\d\d)(?=[^A-Za-z0-9])", re.ASCII)
 _NITE: Final = re.compile(r"(?:19|20)\d{6}", re.ASCII)
 
-#: Number of steps of SEdiff (steplist.txt of Post-Processing).
-SEDIFF_STEPS: Final = 28
 #: A CCD on which no template overlaps leaves only this file.
 NOOVERLAPS: Final = "NOOVERLAPS.FAIL"
 #: Written by every job, body NONE when all is well: no failure by itself.
@@ -105,12 +103,13 @@ def is_fail(name: str) -> bool:
 
 
 def fail_step(name: str) -> int | None:
-    """Step number (1..28) of ``RUNkk_name.FAIL``, else None (also for NOOVERLAPS and RUN_ALL)."""
+    """Step number of ``RUNkk_name.FAIL``, else None (also for NOOVERLAPS and RUN_ALL).
+
+    SEdiff has 28 steps (steplist.txt of Post-Processing). A later step counts, too: to overlook its FAIL would make a
+    failed CCD complete.
+    """
     match = _STEP_FAIL.fullmatch(name)
-    if match is None:
-        return None
-    step = int(match["step"])
-    return step if 1 <= step <= SEDIFF_STEPS else None
+    return int(match["step"]) or None if match is not None else None
 
 
 def first_fail(names: tuple[str, ...]) -> str | None:

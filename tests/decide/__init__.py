@@ -1,0 +1,1 @@
+"""The rules, one class for each, on small built values."""
