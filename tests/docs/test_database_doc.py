@@ -16,6 +16,7 @@ from desgw_daemon.store.readonly import reading_uri
 
 from .filled import BAD_HOST, BEFORE, NITE, OTHER_HOST, SEASON, STEP_A, STEP_B, fill
 from .pages import Section, names, page, sections
+from .source import alert_rules
 
 PAGE = sections(page("database.md"))
 Rows = Sequence[sqlite3.Row]
@@ -62,7 +63,10 @@ class TestColumns:
             name: {row["name"] for row in database.execute(f'PRAGMA table_info("{name}")')}
             for (name,) in rows.fetchall()
         }
-        assert {name: set(columns) for name, columns in told.items()} == there
+        have = {f"{table}.{column}" for table, columns in there.items() for column in columns}
+        said = {f"{table}.{column}" for table, columns in told.items() for column in columns}
+        assert sorted(have - said) == [], "not described"
+        assert sorted(said - have) == [], "gone"
 
     def test_each_has_a_meaning(self) -> None:
         assert not [name for name, columns in (TABLES | VIEWS).items() if not all(columns.values())]
@@ -96,7 +100,6 @@ class TestValues:
         [
             ("transition", "kind"),
             ("alert", "severity"),
-            ("alert", "rule"),
             ("forcefile", "kind"),
             ("request", "kind"),
             ("setting", "key"),
@@ -107,6 +110,9 @@ class TestValues:
         found = {row[0] for row in database.execute(f'SELECT DISTINCT "{column}" FROM "{table}"')}
         assert found
         assert found <= set(names(TABLES[table][column]))
+
+    def test_alerts(self) -> None:
+        assert set(names(TABLES["alert"]["rule"])) == alert_rules()
 
 
 def needs_me(rows: Rows) -> None:
