@@ -67,12 +67,11 @@ def summed_up(changes: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             continue
         counts = Counter(row["after"] for row in rows)
         steps = Counter(row["why"] for row in rows if row["after"] != "complete")
-        bands = rows[0]["subject"].split()[0] if rows[0]["subject"] else ""
         yield {
             "at": rows[-1]["at"],
             "kind": "ccds",
             "ccd": None,
-            "subject": bands,
+            "subject": "CCDs",
             "before": None,
             "after": ", ".join(f"{number} {state}" for state, number in counts.most_common()),
             "why": "; ".join(f"{number} x {why}" for why, number in steps.most_common(5)),

@@ -86,8 +86,8 @@ def next_step(
         case ExposureState.MAKING:
             return Next(
                 "when DAGMaker ends (minutes to tens of minutes; it is ended after dagmaker.timeout), its DAG is"
-                f" checked, and submitted as soon as fewer than {policy.submit_max_in_flight} DAGs are in flight; if DAGMaker"
-                " fails, a person is asked"
+                " checked, and submitted as soon as fewer than"
+                f" {policy.submit_max_in_flight} DAGs are in flight; if DAGMaker fails, a person is asked"
             )
         case ExposureState.SUBMITTING:
             return _submitting(exposure, submissions, kept, policy)
