@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from desgw_daemon.cli.opening import open_config, open_database, utc_now
+from desgw_daemon.cli.opening import open_config, plainly, utc_now
 from desgw_daemon.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -48,30 +48,34 @@ def _existing(loaded: Loaded) -> Path:
 
 def _upgrade(args: argparse.Namespace) -> int:
     from desgw_daemon.daemon.lock import ActLock
-    from desgw_daemon.store.database import head_revision, make_engine, reading, revision_of, upgrade
+    from desgw_daemon.store.database import SCHEMA, OlderSchemaError, create_or_check, make_engine, upgrade
 
     loaded = open_config(args)
     path = _existing(loaded)
-    with ActLock(loaded.config.paths.state):
-        engine = make_engine(path)
-        with reading(engine) as connection:
-            found, head = revision_of(connection), head_revision()
-        if found == head:
-            print(f"{path} is up to date (schema {head})")
+    with ActLock(loaded.config.paths.state), plainly(loaded):
+        try:
+            create_or_check(path).dispose()
+        except OlderSchemaError:
+            saved = _save(path, None)
+        else:
+            print(f"{path} is up to date (schema {SCHEMA})")
             return 0
-        saved = _save(path, None)
+        engine = make_engine(path)
         upgrade(engine)
         engine.dispose()
-    print(f"{path}: schema {found} -> {head}; the copy from before is {saved}")
+    print(f"{path} is up to date now (schema {SCHEMA}); the copy from before is {saved}")
     return 0
 
 
 def _check(args: argparse.Namespace) -> int:
-    from desgw_daemon.store.database import problems_of
+    from desgw_daemon.store.database import make_reading_engine, problems_of
 
     loaded = open_config(args)
     path = _existing(loaded)
-    problems = problems_of(open_database(loaded))
+    with plainly(loaded):
+        engine = make_reading_engine(path)
+        problems = problems_of(engine)
+        engine.dispose()
     for problem in problems:
         print(problem)
     if problems:

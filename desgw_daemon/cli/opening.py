@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from desgw_daemon.errors import UsageError
+from desgw_daemon.errors import DesgwError, UsageError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from desgw_daemon.config.loading import Loaded
 
@@ -29,10 +31,61 @@ def open_config(args: argparse.Namespace) -> Loaded:
 
 
 def open_database(loaded: Loaded) -> Engine:
-    """The database, made if it is new. Raises SchemaError when it does not fit this program."""
+    """The database, made if it is new.
+
+    Raises SchemaError when it does not fit this program, DesgwError when it cannot be made.
+    """
     from desgw_daemon.store.database import create_or_check
 
-    return create_or_check(loaded.config.database)
+    with plainly(loaded):
+        return create_or_check(loaded.config.database)
+
+
+@contextmanager
+def changing(loaded: Loaded) -> Iterator[Connection]:
+    """One transaction on the database, which is made if it is new.
+
+    Raises SchemaError when the database does not fit this program, DesgwError when it cannot be written.
+    """
+    from desgw_daemon.store.database import writing
+
+    with plainly(loaded):
+        database = open_database(loaded)
+        try:
+            with writing(database) as connection:
+                yield connection
+        finally:
+            database.dispose()
+
+
+@contextmanager
+def looking(loaded: Loaded) -> Iterator[Connection]:
+    """One consistent view of the database, which is never changed by it.
+
+    Raises Refused when there is none yet, SchemaError when it does not fit, DesgwError when it cannot be read.
+    """
+    from desgw_daemon.store.database import make_reading_engine, reading
+
+    with plainly(loaded):
+        database = make_reading_engine(loaded.config.database)
+        try:
+            with reading(database) as connection:
+                yield connection
+        finally:
+            database.dispose()
+
+
+@contextmanager
+def plainly(loaded: Loaded) -> Iterator[None]:
+    """What the database refuses, in words for a person. Raises DesgwError."""
+    from sqlalchemy.exc import DatabaseError
+
+    from desgw_daemon.store.database import why_not_written
+
+    try:
+        yield
+    except DatabaseError as error:
+        raise DesgwError(why_not_written(loaded.config.database, str(error.orig))) from error
 
 
 def who() -> str:

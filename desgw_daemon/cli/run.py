@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from desgw_daemon.cli.opening import open_config, open_database, utc_now
+from desgw_daemon.cli.opening import open_config, open_database, plainly, utc_now
 
 
 def add(sub: argparse._SubParsersAction[Any]) -> None:
@@ -56,7 +56,7 @@ def _tick(args: argparse.Namespace) -> int:
 
     loaded = open_config(args)
     config = loaded.config
-    with ActLock(config.paths.state):
+    with ActLock(config.paths.state), plainly(loaded):
         database = open_database(loaded)
         with Log(level=config.log.level, file=config.log_file) as log:
             result = tick(build(config, database, utc_now), log, clock=utc_now)

@@ -25,12 +25,19 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 DATABASE: Final = "desgw.db"
+#: The revision that this program works with: that of the newest migration. Asking Alembic for it would cost each
+#: command a quarter of a second; a test holds it against the migrations.
+SCHEMA: Final = "0001"
 
 
 class SchemaError(DesgwError):
     """The database is behind or ahead of the program, or no database of ours. Exit code 2."""
 
     exit_code = 2
+
+
+class OlderSchemaError(SchemaError):
+    """The database is of an older program: `upgrade` mends it."""
 
 
 def make_engine(path: Path) -> Engine:
@@ -63,11 +70,17 @@ def make_reading_engine(path: Path) -> Engine:
     """
     if not path.exists():
         raise Refused(f"there is no database yet ({path}): the first `desgw-daemon queue add` or `run` makes it")
+    engine = _read_only(reading_uri(path))
+    problem = schema_problem(engine, path)
+    if problem is not None:
+        engine.dispose()
+        raise problem
+    return engine
 
+
+def _read_only(uri: str) -> Engine:
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(
-            reading_uri(path), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-        )
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
@@ -75,10 +88,6 @@ def make_reading_engine(path: Path) -> Engine:
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
-    problem = schema_problem(engine, path)
-    if problem is not None:
-        engine.dispose()
-        raise problem
     return engine
 
 
@@ -94,6 +103,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """One consistent view of the file that never blocks a writer."""
     with engine.connect().execution_options(reading=True) as connection, connection.begin():
         yield connection
+
+
+def why_not_written(path: Path, cause: str) -> str:
+    """A line for a person from SQLite's words (`cause`) for why a command could not write the file."""
+    if "readonly" in cause:
+        return f"{path} may not be written by this account: ask for membership of the group that owns it"
+    if "full" in cause:
+        return f"{path} cannot be written: {cause}; nothing was changed. See `df {path.parent}`"
+    return why_not_read(path, cause)
 
 
 def _migrations() -> Path:
@@ -112,7 +130,7 @@ def _alembic(connection: Connection | None = None) -> Config:
 
 
 def head_revision() -> str:
-    """The revision that this program works with."""
+    """The newest revision of the migrations that were installed with the program."""
     from alembic.script import ScriptDirectory
 
     head = ScriptDirectory.from_config(_alembic()).get_current_head()
@@ -122,10 +140,10 @@ def head_revision() -> str:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """The revision of the file, None for a new or empty one."""
-    from alembic.migration import MigrationContext
-
-    return MigrationContext.configure(connection).get_current_revision()
+    """The revision of the file, None for a new one and one that is not ours. Alembic's table, read without Alembic."""
+    if not connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")).first():
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
 def create_or_check(path: Path) -> Engine:
@@ -136,19 +154,18 @@ def create_or_check(path: Path) -> Engine:
     if not path.exists():
         # Writable for the group, as the state folder is; SQLite gives -wal and -shm the same rights.
         path.touch(mode=0o664)
-    engine = make_engine(path)
+    # Whatever does not fit stays as it is: opening it for writing would make it a WAL database.
+    probe = _read_only(f"{path.absolute().as_uri()}?mode=ro")
     try:
         # Not the file's size: a start that was cut off leaves one that is neither empty nor has tables.
-        if _has_no_tables(engine):
-            upgrade(engine)
-            return engine
+        new = _has_no_tables(probe)
     except DatabaseError as error:
-        engine.dispose()
         raise SchemaError(why_not_read(path, str(error.orig))) from error
-    problem = schema_problem(engine, path)
-    if problem is not None:
-        engine.dispose()
+    if not new and (problem := schema_problem(probe, path)):
         raise problem
+    engine = make_engine(path)
+    if new:
+        upgrade(engine)
     return engine
 
 
@@ -160,20 +177,19 @@ def schema_problem(engine: Engine, path: Path) -> SchemaError | None:
             tables = connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one()
     except DatabaseError as error:
         return SchemaError(why_not_read(path, str(error.orig)))
-    head = head_revision()
-    if found == head:
+    if found == SCHEMA:
         return None
     if found is None and tables:
         return SchemaError(f"{path} is a database, but not one of desgw-daemon: move it away, or set paths.state")
     if found is None:
         return SchemaError(f"{path} has no tables yet: the first `desgw-daemon queue add` or `run` makes them")
     if _knows(found):
-        return SchemaError(
-            f"{path} was made by an older desgw-daemon (schema {found}, this one needs {head}):"
+        return OlderSchemaError(
+            f"{path} was made by an older desgw-daemon (schema {found}, this one needs {SCHEMA}):"
             " stop the daemon, then run: desgw-daemon db upgrade (it saves a copy first)"
         )
     return SchemaError(
-        f"{path} was made by a newer desgw-daemon (schema {found}, this one knows {head}): install the newer program"
+        f"{path} was made by a newer desgw-daemon (schema {found}, this one knows {SCHEMA}): install the newer program"
     )
 
 
@@ -215,8 +231,8 @@ def problems_of(engine: Engine) -> tuple[str, ...]:
         for pragma in ("integrity_check", "foreign_key_check"):
             rows = connection.execute(text(f"PRAGMA {pragma}")).fetchall()
             found += [f"{pragma}: {' '.join(map(str, row))}" for row in rows if row[0] != "ok"]
-        if revision_of(connection) != head_revision():
-            return (*found, f"schema {revision_of(connection)}, the program needs {head_revision()}")
+        if revision_of(connection) != SCHEMA:
+            return (*found, f"schema {revision_of(connection)}, the program needs {SCHEMA}")
         found += [f"view {name} is not the program's" for name in view_drift(connection)]
         drift = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
         found += [f"the tables differ from the models: {difference}" for difference in drift]
