@@ -152,6 +152,7 @@ def _tell(night: Night, scenario: Scenario) -> None:
     console.print(f"\nThe sandbox is in {root} until the next demo. Try in it:")
     for command, what in commands_to_try(night.sandbox, scenario):
         print(f"  {command}\n      {what}")
+    print(f"After `export DESGW_DAEMON_CONFIG={shlex.quote(str(night.sandbox.config))}` no --config is needed.")
 
 
 def commands_to_try(sandbox: Sandbox, scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -161,9 +162,9 @@ def commands_to_try(sandbox: Sandbox, scenario: Scenario) -> Iterator[tuple[str,
     partly = next(e.expnum for e in scenario.exposures if e.ready == "partial")
     for words, what in (
         ("status", "the night, exposure by exposure"),
-        (f"status {left}", "its 62 CCDs"),
-        (f"explain {unmade}", "why it is left for a person, and what to do"),
-        (f"explain {partly}", "why it went on although files are missing"),
+        (f"status {partly}", "its 62 CCDs, and the forcephoto files that are missing"),
+        (f"explain {left}", "why it is left for a person, and what to do"),
+        (f"explain {unmade}", "the same of one that was never submitted"),
         (f"history {left}", "all that happened to it"),
         ("plan", "what the daemon would do now"),
         ("postproc status", "the run of post-processing"),
@@ -173,7 +174,7 @@ def commands_to_try(sandbox: Sandbox, scenario: Scenario) -> Iterator[tuple[str,
     if shutil.which("sqlite3"):
         query = "SELECT expnum, ccd, state, step FROM v_failures WHERE expnum = " + str(left)
         database = _short(sandbox.state / "desgw.db")
-        yield f"sqlite3 -readonly {shlex.quote(database)} {shlex.quote(query)}", "the same from the database itself"
+        yield f"sqlite3 -readonly {shlex.quote(database)} {shlex.quote(query)}", "its failures from the database itself"
 
 
 def _program() -> str:

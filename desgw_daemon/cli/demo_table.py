@@ -82,7 +82,8 @@ class Lines:
             self.say(f"post-processing: {_run(progress.run)}")
         if time.monotonic() - self._told >= _TOLD_EVERY.total_seconds():
             self._told = time.monotonic()
-            self.say(f"daemon {daemon}; {', '.join(_counts(progress, self._caps))}")
+            counts = (*_counts(progress, self._caps), f"CCDs {progress.ccds} of {self._caps.ccds}")
+            self.say(f"daemon {daemon}; {', '.join(counts)}")
 
 
 class LiveTable:
@@ -104,6 +105,7 @@ class LiveTable:
             (f"{_clock(self._begun)}  ", "bold"),
             f"season {self._caps.season} · daemon ",
             (daemon, "bold red" if "killed" in daemon else "green"),
+            f" · CCDs {progress.ccds} of {self._caps.ccds}",
         )
         counts = Text(" · ".join((*_counts(progress, self._caps), f"post-processing: {_run(progress.run)}")))
         self._live.update(Group(Text(), head, counts, _table(progress.lines, width)), refresh=True)
@@ -112,10 +114,11 @@ class LiveTable:
 @contextmanager
 def shown(caps: Caps) -> Iterator[Show]:
     """The right one of the two for where our output goes."""
-    if not sys.stdout.isatty():
+    console = Console(highlight=False, markup=False)
+    if not sys.stdout.isatty() or console.is_dumb_terminal:
         yield Lines(caps)
         return
-    with Live(console=Console(highlight=False, markup=False), auto_refresh=False) as live:
+    with Live(console=console, auto_refresh=False) as live:
         yield LiveTable(caps, live)
 
 
@@ -173,15 +176,15 @@ def _counts(progress: Progress, caps: Caps) -> tuple[str, ...]:
     return (
         f"DAGs in flight {progress.in_flight} of {caps.in_flight}",
         f"DAGMakers {progress.making} of {caps.making}",
-        f"CCDs {progress.ccds} of {caps.ccds}",
     )
 
 
 def _run(run: Run | None) -> str:
     if run is None:
         return "waits"
-    step = f", step {run.step} of 7" if run.step is not None and run.live else ""
-    return f"run {run.number} {run.state}{step}"
+    if run.live and run.step is not None:
+        return f"run {run.number}, step {run.step} of 7"
+    return f"run {run.number} {run.state}"
 
 
 def _clock(begun: float) -> str:
