@@ -209,11 +209,28 @@ def _has_no_tables(engine: Engine) -> bool:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema to the head revision, in one transaction."""
+    """Bring the schema to the head revision, in one transaction.
+
+    Raises SchemaError when a migration leaves rows that refer to nothing: then nothing was changed.
+    """
     from alembic import command
 
-    with writing(engine) as connection:
-        command.upgrade(_alembic(connection), "head")
+    with engine.connect() as connection:
+        # A table that others refer to is changed by making it anew, which SQLite refuses while it watches the
+        # references. The switch has no effect inside a transaction.
+        switch = connection.connection.cursor()
+        switch.execute("PRAGMA foreign_keys = OFF")
+        try:
+            with connection.begin():
+                command.upgrade(_alembic(connection), "head")
+                if orphans := connection.execute(text("PRAGMA foreign_key_check")).fetchall():
+                    raise SchemaError(
+                        f"the upgrade would leave {len(orphans)} rows that refer to nothing (the first in"
+                        f" {orphans[0][0]}): nothing was changed; this is a mistake of the program"
+                    )
+        finally:
+            switch.execute("PRAGMA foreign_keys = ON")
+            switch.close()
 
 
 def problems_of(engine: Engine) -> tuple[str, ...]:
