@@ -70,6 +70,11 @@ def policy_of(config: Config) -> Policy:
     )
 
 
+def engine_of(config: Config) -> Engine:
+    """What runs the DAGs."""
+    return LocalEngine(root=config.paths.state / "local", slots=config.submit.local_slots)
+
+
 def build(config: Config, database: Database, clock: Callable[[], datetime], *, before: House | None = None) -> House:
     """The objects for this configuration.
 
@@ -79,7 +84,7 @@ def build(config: Config, database: Database, clock: Callable[[], datetime], *, 
     paths = config.paths
     same_setup = before is not None and (before.config.paths, before.config.dagmaker) == (paths, config.dagmaker)
     # The paths need a restart, so the looker and the list stay the same for ever.
-    engine = LocalEngine(root=paths.state / "local", slots=config.submit.local_slots)
+    engine = engine_of(config)
     return House(
         config=config,
         policy=policy_of(config),

@@ -6,17 +6,21 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Engine
 
 from desgw_daemon.act.environment import child_environment, in_bash
-from desgw_daemon.children import ensure_started, look
+from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.actions import MakeDag
 from desgw_daemon.domain.snapshot import Exposure, Making
 from desgw_daemon.domain.states import MakingState
 from desgw_daemon.store.claims import claim_making
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.journal import move_making
+
+#: A keeper ends its command well within this after the time-out.
+_AFTER_TIMEOUT: Final = timedelta(minutes=1)
 
 
 class DagMaker:
@@ -68,6 +72,12 @@ class DagMaker:
         with writing(self._database) as connection:
             move_making(connection, making, MakingState.RUNNING, at=now, why="DAGMaker runs")
         return making
+
+    def end_overdue(self, making: Making, now: datetime) -> None:
+        """End a DAGMaker that nobody ends: its keeper, which has the time-out, was killed. Raises OSError."""
+        folder = Path(making.folder)
+        if now - making.intent_at >= self._timeout + _AFTER_TIMEOUT and look(folder).state == "running":
+            stop(folder)
 
     def _script(self, expnum: int) -> str:
         """`source SETUP && exec ./DAGMaker.sh EXPNUM`; the set-up script sees no arguments of ours."""

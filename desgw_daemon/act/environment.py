@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from desgw_daemon.children import ChildStatus, NotStartedError, ensure_started, look
+from desgw_daemon.domain.times import utc
 from desgw_daemon.observe.text import last_lines, plain_text
 
 #: Meant for the daemon alone: a child that spoke to its systemd socket would speak in its name.
@@ -105,7 +106,7 @@ class SetupCapture:
         except (NotStartedError, OSError) as error:
             return NotCaptured(f"{self._setup.name} cannot be sourced: {error}")
         if status.state == "running":
-            return NotCaptured(None)
+            return NotCaptured(self._overdue(status, now))
         if status.succeeded and (read := self._read(folder)) is not None:
             self._known = (key, Captured(read))
             return self._known[1]
@@ -134,6 +135,16 @@ class SetupCapture:
             return None
         pairs = (entry.decode(errors="surrogateescape").partition("=") for entry in data.split(b"\0") if entry)
         return {name: value for name, _, value in pairs if _SUBMISSION.fullmatch(name)}
+
+    def _overdue(self, status: ChildStatus, now: datetime) -> str | None:
+        """Why a script that is still being sourced is a problem: it hangs where not even a time-out can end it."""
+        since = status.started_at
+        if since is None or now - since < self._timeout + _TRY_AGAIN:
+            return None
+        return (
+            f"{self._setup} is being sourced since {utc(since)} and cannot be ended (process {status.pid}):"
+            " look whether its disk answers"
+        )
 
     def _failed(self, key: str, folder: Path, status: ChildStatus, now: datetime) -> NotCaptured:
         if status.ended_at is None or now - status.ended_at >= _TRY_AGAIN:

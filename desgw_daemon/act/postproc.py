@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from desgw_daemon.act.environment import child_environment, in_bash
 from desgw_daemon.act.inifile import fill_template
-from desgw_daemon.children import ensure_started, look
+from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.snapshot import PostprocRun
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.errors import Refused
@@ -119,6 +119,16 @@ class Postprocessor:
         with writing(self._database) as connection:
             move_run(connection, run, RunState.RUNNING, at=now, why=why, started_at=look(folder).started_at or now)
         return why
+
+    def end_overdue(self, run: PostprocRun, now: datetime) -> None:
+        """End a run that hangs in its preparation. run_postproc.py itself is never ended. Raises OSError."""
+        folder = Path(run.folder)
+        # The set-up, the links and the trial read may each take their time.
+        if run.started_at is None or now - run.started_at < 3 * self._settings.setup_timeout:
+            return
+        stage = folder / STAGE
+        if look(folder).state == "running" and not (stage.exists() and stage.read_text().strip() == STAGES[-1]):
+            stop(folder)
 
     def clear_away(self, run: PostprocRun) -> None:
         """Take our copy of the ini out of the Post-Processing folder when its run has ended.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from desgw_daemon.cli.filters import add_filters
 from desgw_daemon.domain.times import age
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ class _Story(NamedTuple):
 
 def add(sub: argparse._SubParsersAction[Any]) -> None:
     """Describe the command."""
-    from desgw_daemon.cli.reading import add_filters
-
     parser = sub.add_parser(
         "explain",
         help="one exposure: why it is where it is, what happens next, whether a person is needed",

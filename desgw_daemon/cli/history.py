@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from desgw_daemon.cli.filters import add_filters
+
 if TYPE_CHECKING:
     from desgw_daemon.cli.nights import Line
     from desgw_daemon.cli.screen import Screen
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 def add(sub: argparse._SubParsersAction[Any]) -> None:
     """Describe the command."""
-    from desgw_daemon.cli.reading import add_filters
-
     parser = sub.add_parser(
         "history",
         help="one exposure: every change of state, when and why",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sqlite3
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from desgw_daemon.cli.opening import open_config, open_database, season_number, utc_now, who
+from desgw_daemon.cli.opening import changing, looking, open_config, season_number, utc_now, who
 
 if TYPE_CHECKING:
     from desgw_daemon.domain.snapshot import Snapshot
@@ -46,20 +48,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _snapshot(args: argparse.Namespace) -> Snapshot:
     from desgw_daemon.store.circumstances import with_circumstances
-    from desgw_daemon.store.database import reading
     from desgw_daemon.store.load import load_snapshot
 
-    with reading(open_database(open_config(args))) as connection:
+    with looking(open_config(args)) as connection:
         return with_circumstances(connection, load_snapshot(connection, whole=True))
 
 
 def _status(args: argparse.Namespace) -> int:
-    from desgw_daemon.cli.output import print_json, print_table, utc
+    from desgw_daemon.cli.output import print_json, print_table
+    from desgw_daemon.cli.reading import find_place, read
 
     season = season_number(args.season) if args.season else None
-    runs = [run for run in _snapshot(args).runs if season in (None, run.season)]
+    runs = read(find_place(args).database, lambda db: _runs(db, season))
     if args.json:
-        print_json([asdict(run) for run in runs])
+        print_json(runs)
         return 0
     if not runs:
         print("no run of post-processing yet; `desgw-daemon postproc plan` says what it waits for")
@@ -68,21 +70,35 @@ def _status(args: argparse.Namespace) -> int:
         ["season", "run", "state", "SKIPTO", "step", "exposures", "started", "ended", "reason"],
         [
             [
-                str(run.season),
-                str(run.number),
-                run.state.value,
-                str(run.skipto),
-                "-" if run.step is None else str(run.step),
-                str(len(run.expnums)),
-                utc(run.started_at) if run.started_at else "-",
-                utc(run.ended_at) if run.ended_at else "-",
-                run.reason or "",
+                str(run["season"]),
+                str(run["number"]),
+                run["state"],
+                str(run["skipto"]),
+                "-" if run["step"] is None else str(run["step"]),
+                str(run["exposures"]),
+                run["started_at"] or "-",
+                run["ended_at"] or "-",
+                run["reason"] or "",
             ]
             for run in runs
         ],
         right=["season", "run", "SKIPTO", "step", "exposures"],
     )
     return 0
+
+
+def _runs(db: sqlite3.Connection, season: int | None) -> list[dict[str, Any]]:
+    """The rows of v_postproc, with lists where it has words."""
+    db.row_factory = sqlite3.Row
+    rows = db.execute("SELECT * FROM v_postproc WHERE ?1 IS NULL OR season = ?1 ORDER BY season, number", (season,))
+    return [
+        {
+            **dict(row),
+            "bands": json.loads(row["bands"]),
+            "expnums": sorted(int(expnum) for expnum in (row["expnums"] or "").split()),
+        }
+        for row in rows
+    ]
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -103,12 +119,11 @@ def _plan(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from desgw_daemon.daemon.lock import is_held
-    from desgw_daemon.store.database import writing
     from desgw_daemon.store.wishes import ask_postproc
 
     season = season_number(args.season)
     loaded = open_config(args)
-    with writing(open_database(loaded)) as connection:
+    with changing(loaded) as connection:
         said = ask_postproc(connection, season=season, skipto=args.skipto, who=who(), at=utc_now())
     print(f"post-processing of season {season} is asked for: {said}")
     if not is_held(loaded.config.paths.state):
@@ -120,18 +135,22 @@ def _skipto(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json
     from desgw_daemon.daemon.acting import skipto_for
     from desgw_daemon.decide.postproc import fingerprint, members_of
-    from desgw_daemon.store.database import reading
     from desgw_daemon.store.load import load_snapshot
-    from desgw_daemon.wiring import build
+    from desgw_daemon.wiring import policy_of
 
     season = season_number(args.season)
     loaded = open_config(args)
-    database = open_database(loaded)
-    with reading(database) as connection:
+    with looking(loaded) as connection:
         snapshot = load_snapshot(connection, whole=True)
     members = members_of(snapshot, season)
-    house = build(loaded.config, database, utc_now)
-    choice = skipto_for(house, snapshot.runs, season, fingerprint(members), tuple(e.expnum for e in members))
+    choice = skipto_for(
+        loaded.config.paths.postprocessing,
+        policy_of(loaded.config),
+        snapshot.runs,
+        season,
+        fingerprint(members),
+        tuple(e.expnum for e in members),
+    )
     if args.json:
         print_json({"season": season, "expnums": [e.expnum for e in members], **asdict(choice)})
         return 0

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from desgw_daemon.cli import queue_add, queue_adopt, queue_list
 from desgw_daemon.cli.opening import (
+    changing,
     exposure_number,
     open_config,
-    open_database,
     season_number,
     utc_now,
     who,
@@ -61,6 +61,8 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
         parser.add_argument("expnums", nargs="+", metavar="EXPNUM")
         parser.add_argument("--season", metavar="N", help="when the number is known in several seasons")
         parser.add_argument("--nite", metavar="YYYYMMDD", help="when the number is known in several nites")
+        if name == "remove":
+            parser.add_argument("--dag", action="store_true", help="first end its DAG, if that may still run")
         if name == "hold":
             parser.add_argument("--reason", metavar="TEXT", help="shown to everybody who asks why it waits")
         parser.set_defaults(run=function)
@@ -77,17 +79,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _each(args: argparse.Namespace, act: Callable[[Connection, Exposure], str]) -> int:
     """Do something to each exposure that is named, each in its own transaction; say what was done."""
-    from desgw_daemon.store.database import writing
     from desgw_daemon.store.load import load_snapshot
     from desgw_daemon.store.queue import pick
 
     season = season_number(args.season) if args.season else None
     expnums = [exposure_number(text) for text in args.expnums]
-    database = open_database(open_config(args))
+    loaded = open_config(args)
     problems: list[DesgwError] = []
     for expnum in expnums:
         try:
-            with writing(database) as connection:
+            with changing(loaded) as connection:
                 exposures = load_snapshot(connection, with_ccds_of=(), whole=True).exposures
                 exposure = pick(exposures, expnum, season=season, nite=args.nite)
                 done = act(connection, exposure)
@@ -128,12 +129,35 @@ def _release(args: argparse.Namespace) -> int:
 def _remove(args: argparse.Namespace) -> int:
     from desgw_daemon.store.queue import remove
 
+    if args.dag:
+        return _end_dags(args)
     return _each(
         args,
         lambda connection, exposure: (
             "removed" if remove(connection, exposure, who=who(), at=utc_now()) else "was removed already"
         ),
     )
+
+
+def _end_dags(args: argparse.Namespace) -> int:
+    """Order the end of DAGs. What they have done stays; the exposures are judged by it as after any end."""
+    from desgw_daemon.grid.engine import Asked, NoAnswer
+    from desgw_daemon.store.queue import note_removal, submission_in_flight
+    from desgw_daemon.wiring import engine_of
+
+    engine = engine_of(open_config(args).config)
+
+    def end(connection: Connection, exposure: Exposure) -> str:
+        submission = submission_in_flight(exposure)
+        match engine.remove(submission.tag):
+            case Asked():
+                note_removal(connection, submission, who=who(), at=utc_now())
+                return f"its DAG {submission.tag} is being ended; then `queue retry` or `queue remove` can follow"
+            case NoAnswer(reason):
+                raise Refused(f"{exposure.label}: the queue gives no answer: {reason}; try again")
+        raise Refused(f"{exposure.label}: the queue does not know its DAG {submission.tag}; the daemon finds out")
+
+    return _each(args, end)
 
 
 def _retry(args: argparse.Namespace) -> int:
@@ -143,20 +167,18 @@ def _retry(args: argparse.Namespace) -> int:
 
 
 def _pause(args: argparse.Namespace) -> int:
-    from desgw_daemon.store.database import writing
     from desgw_daemon.store.wishes import pause
 
-    with writing(open_database(open_config(args))) as connection:
+    with changing(open_config(args)) as connection:
         done = pause(connection, who=who(), why=args.reason, at=utc_now())
     print("paused: nothing new is made, submitted or started; `desgw-daemon resume` goes on" if done else "was paused")
     return 0
 
 
 def _resume(args: argparse.Namespace) -> int:
-    from desgw_daemon.store.database import writing
     from desgw_daemon.store.wishes import resume
 
-    with writing(open_database(open_config(args))) as connection:
+    with changing(open_config(args)) as connection:
         done = resume(connection, who=who(), at=utc_now())
     print("going on in the next cycle" if done else "was not paused")
     return 0

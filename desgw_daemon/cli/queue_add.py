@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from desgw_daemon.cli.opening import exposure_number, open_config, open_database, season_number, utc_now, who
+from desgw_daemon.cli.opening import changing, exposure_number, open_config, season_number, utc_now, who
 from desgw_daemon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,17 +19,15 @@ def add(args: argparse.Namespace) -> int:
     """Carry out `queue add`. Raises UsageError when anything in it cannot be taken."""
     from desgw_daemon.daemon.resolving import resolve
     from desgw_daemon.observe.exposures_list import ExposuresList
-    from desgw_daemon.store.database import writing
-    from desgw_daemon.store.queue import add as add_to_queue
+    from desgw_daemon.store.adding import add as add_to_queue
 
     season = season_number(args.season)
     entries, notes = _wanted(args.what_to_add)
     loaded = open_config(args)
-    database = open_database(loaded)
     resolved = resolve(ExposuresList(loaded.config.exposures_list), entries)
     if resolved.problems:
         raise UsageError(f"refused as a whole: {'; '.join(resolved.problems)}")
-    with writing(database) as connection:
+    with changing(loaded) as connection:
         added = add_to_queue(
             connection,
             season=season,

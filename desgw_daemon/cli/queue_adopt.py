@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from desgw_daemon.cli.opening import open_config, open_database, season_number, utc_now, who
+from desgw_daemon.cli.opening import changing, open_config, season_number, utc_now, who
 from desgw_daemon.errors import Refused, UsageError
 
 
@@ -13,9 +13,8 @@ def adopt(args: argparse.Namespace) -> int:
     """Carry out `queue adopt`. Raises Refused when nothing was found or the answer was no."""
     from desgw_daemon.domain.names import is_nite
     from desgw_daemon.observe.adopt import find_exposures, find_nites
-    from desgw_daemon.store.database import writing
-    from desgw_daemon.store.queue import Wish
-    from desgw_daemon.store.queue import add as add_to_queue
+    from desgw_daemon.store.adding import Wish
+    from desgw_daemon.store.adding import add as add_to_queue
 
     season = season_number(args.season)
     if args.nite is not None and not is_nite(args.nite):
@@ -38,7 +37,7 @@ def adopt(args: argparse.Namespace) -> int:
     cost = f"{found.calls.listings} listings"
     if not found.exposures:
         raise Refused(f"no exposure of season {season} was found in {len(nites)} nites ({cost})")
-    with writing(open_database(loaded)) as connection:
+    with changing(loaded) as connection:
         added = add_to_queue(
             connection,
             season=season,

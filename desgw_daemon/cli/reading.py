@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from desgw_daemon.config.locate import find_config, parse_text, read_text, state_folder
 from desgw_daemon.config.spans import parse_span
-from desgw_daemon.domain.names import is_nite
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.errors import DesgwError, Refused, UsageError
 from desgw_daemon.report.status import Scope
@@ -52,20 +51,16 @@ class Place(NamedTuple):
     policy: Policy
 
 
-def add_filters(parser: argparse.ArgumentParser, *, expnum: str | None) -> None:
-    """Describe EXPNUM (`expnum`: its nargs), --season, --nite and --json."""
-    parser.add_argument("expnum", nargs=expnum, metavar="EXPNUM", help="exposure number")
-    parser.add_argument("--season", metavar="N", help="only this season")
-    parser.add_argument("--nite", metavar="YYYYMMDD", help="only this nite")
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-
-
 def scope_of(args: argparse.Namespace) -> Scope:
     """What the command line asks for. Raises UsageError."""
     from desgw_daemon.cli.opening import exposure_number
 
-    if args.nite is not None and not is_nite(args.nite):
-        raise UsageError(f"--nite {args.nite!r}: a nite is a day written YYYYMMDD, such as 20261121")
+    if args.nite is not None:
+        # The grammar of names takes its time to be compiled.
+        from desgw_daemon.domain.names import is_nite
+
+        if not is_nite(args.nite):
+            raise UsageError(f"--nite {args.nite!r}: a nite is a day written YYYYMMDD, such as 20261121")
     season = args.season
     if season is not None and not (season.isascii() and season.isdigit()):
         raise UsageError(f"--season {season!r}: a season is a whole number such as 2206")

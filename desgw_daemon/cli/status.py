@@ -10,6 +10,8 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from desgw_daemon.cli.filters import add_filters
+
 if TYPE_CHECKING:
     from desgw_daemon.cli.oneexposure import CcdStatus
     from desgw_daemon.report.status import Nite
@@ -31,8 +33,6 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
         "expected, +n: too many. AS OF: of numbers that are older than two polls. Times are UTC. A reason that\n"
         "ends in an ellipsis is cut: `desgw-daemon explain EXPNUM` has it whole, and so has a pipe.",
     )
-    from desgw_daemon.cli.reading import add_filters
-
     add_filters(parser, expnum="?")
 
 

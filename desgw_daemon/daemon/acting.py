@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
@@ -20,8 +22,9 @@ from desgw_daemon.domain.actions import (
     Wait,
     WaitSeason,
 )
+from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
-from desgw_daemon.domain.states import RUN_LIVE
+from desgw_daemon.domain.states import RUN_LIVE, MakingState, RunState
 from desgw_daemon.observe.postproc import read_evidence
 from desgw_daemon.store.claims import ask_recheck, claim_run, set_reason
 from desgw_daemon.store.database import writing
@@ -69,15 +72,38 @@ class Actor:
                 raise  # nothing can be written down: stop the doing
             except Exception as error:  # noqa: BLE001 - one action that fails must not stop a night; it is reported
                 errors.append(f"{action}: {type(error).__name__}: {error}")
-        self._tidy(snapshot)
+        errors += self._tidy(snapshot, now)
         return tuple(errors)
 
-    def _tidy(self, snapshot: Snapshot) -> None:
-        """Take the ini of a season's last run out of the folder, unless the next one has been written down."""
+    def _tidy(self, snapshot: Snapshot, now: datetime) -> list[str]:
+        """End what has outlived its time-out, and take the ini of a season's last run out of the folder."""
+        house = self._house
+        errors = []
         newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
-        for run in newest.values():
-            if run.state not in RUN_LIVE and run.season not in self._started:
-                self._house.postprocessor.clear_away(run)
+        duties: list[tuple[str, Callable[[], None]]] = [
+            *(
+                (f"end an overdue DAGMaker of {e.expnum}", partial(house.dagmaker.end_overdue, making, now))
+                for e in snapshot.exposures
+                if (making := e.making) is not None and making.state is MakingState.RUNNING
+            ),
+            *(
+                (f"tidy up after run {run.number} of season {run.season}", partial(house.postprocessor.clear_away, run))
+                for run in newest.values()
+                # Unless the next one was written down in this very cycle.
+                if run.state not in RUN_LIVE and run.season not in self._started
+            ),
+            *(
+                (f"look after run {run.number} of {run.season}", partial(house.postprocessor.end_overdue, run, now))
+                for run in newest.values()
+                if run.state is RunState.RUNNING
+            ),
+        ]
+        for name, duty in duties:
+            try:
+                duty()
+            except OSError as error:
+                errors.append(f"{name}: {error}")
+        return errors
 
     def _do(self, snapshot: Snapshot, exposures: Mapping[int, Exposure], action: Action, now: datetime) -> None:
         house = self._house
@@ -129,14 +155,19 @@ class Actor:
         if action.forced_skipto is not None:
             why = f"asked for by {action.asked_by}, whatever the evidence says"
             return SkiptoChoice(skipto=action.forced_skipto, reason=why, rows=())
-        return skipto_for(self._house, snapshot.runs, action.season, action.fingerprint, action.expnums)
+        folder = self._house.config.paths.postprocessing
+        return skipto_for(folder, self._house.policy, snapshot.runs, action.season, action.fingerprint, action.expnums)
 
 
 def skipto_for(
-    house: House, runs: tuple[PostprocRun, ...], season: int, fingerprint: str, expnums: tuple[int, ...]
+    postprocessing: Path,
+    policy: Policy,
+    runs: tuple[PostprocRun, ...],
+    season: int,
+    fingerprint: str,
+    expnums: tuple[int, ...],
 ) -> SkiptoChoice:
-    """The SKIPTO of a season's next run, from the files that its last run left."""
-    paths = house.config.paths
+    """The SKIPTO of a season's next run, from the files that its last run left in the Post-Processing folder."""
     mine = [run for run in runs if run.season == season]
-    files = read_evidence(paths.postprocessing, [run.folder for run in mine], season) if mine else {}
-    return choose_skipto(runs, season, fingerprint, expnums, files, house.policy)
+    files = read_evidence(postprocessing, [run.folder for run in mine], season) if mine else {}
+    return choose_skipto(runs, season, fingerprint, expnums, files, policy)

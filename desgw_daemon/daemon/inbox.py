@@ -18,8 +18,8 @@ from desgw_daemon.observe.lists import RefusedList, parse_list
 from desgw_daemon.observe.text import plain_name
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log
+from desgw_daemon.store.adding import add
 from desgw_daemon.store.database import writing
-from desgw_daemon.store.queue import add
 from desgw_daemon.wiring import House
 
 

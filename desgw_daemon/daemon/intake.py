@@ -9,10 +9,10 @@ from desgw_daemon.daemon.inbox import InboxOutcome, take_lists
 from desgw_daemon.daemon.resolving import unusable
 from desgw_daemon.domain.states import ExposureState
 from desgw_daemon.report.logs import Log
+from desgw_daemon.store.adding import learn_data
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.journal import move_exposure
 from desgw_daemon.store.load import load_snapshot
-from desgw_daemon.store.queue import learn_data
 from desgw_daemon.wiring import House
 
 

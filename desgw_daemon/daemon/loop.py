@@ -54,6 +54,7 @@ class Daemon:
         self._in_cycle = threading.Lock()
         self._overrun = False
         self._overrun_told = False
+        self._unwatched = False
         # Its warning of a cycle that runs over says nothing to people; _on_overrun does.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(
@@ -85,6 +86,7 @@ class Daemon:
         )
         try:
             if problem := watch.start():
+                self._unwatched = True
                 self._log.warning(Event.CONFIG_NOT_WATCHED, f"changed files are noticed at the next cycle: {problem}")
             self._log.info(
                 Event.DAEMON_STARTED,
@@ -112,7 +114,7 @@ class Daemon:
             if self._stop.is_set():
                 return
             self._overrun = False
-            if self._look_at_config.is_set():
+            if self._look_at_config.is_set() or self._unwatched:
                 self._look_at_config.clear()
                 self._take_config()
             tick(self._house, self._log, clock=self._clock, more_alerts=self._own_alerts())

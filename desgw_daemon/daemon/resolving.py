@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from desgw_daemon.domain.names import is_band, is_nite
 from desgw_daemon.observe.exposures_list import ExposureData, ExposuresList
 from desgw_daemon.observe.lists import Entry
-from desgw_daemon.store.queue import Wish
+from desgw_daemon.store.adding import Wish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

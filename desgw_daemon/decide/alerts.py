@@ -10,7 +10,7 @@ from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Snapshot
-from desgw_daemon.domain.states import ExposureState, RunState, SubmissionState
+from desgw_daemon.domain.states import IN_FLIGHT, ExposureState, RunState, SubmissionState
 
 
 def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[AlertWanted, ...]:
@@ -20,6 +20,10 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_runs(snapshot, policy, now),
         *_attention(snapshot),
         *_unknown(snapshot, policy, now),
+        *_not_taken(snapshot, policy, now),
+        *_overdue(snapshot, policy, now),
+        *_without_data(snapshot, policy, now),
+        *_paused(snapshot, policy, now),
         *_unseen(snapshot, policy, now),
     )
 
@@ -131,6 +135,89 @@ def _unknown(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
             severity="critical",
             text=f"{plural(len(in_doubt), 'submission')} of unknown outcome: {some(str(e.expnum) for e in in_doubt)}."
             " Nothing is submitted twice; it is settled when the queue gives a sure answer",
+        )
+    ]
+
+
+def _not_taken(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+    """DAGs that the engine does not take, for a cause that should pass."""
+    waiting = [
+        (exposure, submission)
+        for exposure in snapshot.exposures
+        if (submission := exposure.own_submission) is not None
+        and submission.state is SubmissionState.INTENT
+        and now - submission.intent_at >= policy.patience
+    ]
+    if not waiting or snapshot.engine_silent or snapshot.paused:
+        return []
+    first, submission = waiting[0]
+    return [
+        AlertWanted(
+            key="submission_waits",
+            rule="submission_waits",
+            severity="warning",
+            text=f"{plural(len(waiting), 'DAG')} could not be submitted for more than {span(policy.patience)}:"
+            f" {some(str(e.expnum) for e, _ in waiting)}. The first, {first.expnum}:"
+            f" {submission.reason or 'no answer yet'}. It is tried again in every cycle",
+        )
+    ]
+
+
+def _overdue(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+    """DAGs that hold a place in the grid for longer than any should."""
+    late = [
+        exposure
+        for exposure in snapshot.exposures
+        if (submission := exposure.submission) is not None
+        and submission.state in IN_FLIGHT
+        and now - submission.intent_at >= policy.dag_deadline
+    ]
+    if not late:
+        return []
+    return [
+        AlertWanted(
+            key="dag_overdue",
+            rule="dag_overdue",
+            severity="warning",
+            text=f"{plural(len(late), 'DAG')} in flight for more than {span(policy.dag_deadline)}:"
+            f" {some(str(e.expnum) for e in late)}. Each keeps a place in the grid; `desgw-daemon queue remove --dag"
+            f" {late[0].expnum}` ends one, and what it has done stays",
+        )
+    ]
+
+
+def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+    """Exposures that exposures.list does not know."""
+    waiting = [
+        e
+        for e in snapshot.exposures
+        if e.state is ExposureState.QUEUED and e.key is None and now - e.queued_at >= policy.patience
+    ]
+    if not waiting:
+        return []
+    return [
+        AlertWanted(
+            key="no_data",
+            rule="no_data",
+            severity="warning",
+            text=f"exposures.list has no line for {plural(len(waiting), 'queued exposure')}:"
+            f" {some(str(e.expnum) for e in waiting)}. They go on when it is refreshed, or when"
+            " `desgw-daemon queue add` is given a list that says band and nite",
+        )
+    ]
+
+
+def _paused(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+    """A pause that was forgotten is a lost night."""
+    since = snapshot.paused_since
+    if since is None or now - since < policy.patience:
+        return []
+    return [
+        AlertWanted(
+            key="paused",
+            rule="paused",
+            severity="warning",
+            text=f"everything is paused since {at(since)}: {snapshot.paused_reason}. `desgw-daemon resume` goes on",
         )
     ]
 

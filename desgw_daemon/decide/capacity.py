@@ -75,9 +75,13 @@ def _free(in_flight: int, policy: Policy) -> int:
 
 
 def _is_made(exposure: Exposure) -> bool:
-    """Made, and waiting for its place in the grid."""
+    """Made, and waiting for its place in the grid. A held one waits for none: it must not stop the making."""
     submission = exposure.submission
-    return exposure.state is ExposureState.SUBMITTING and (submission is None or submission.attempt != exposure.attempt)
+    return (
+        not exposure.held
+        and exposure.state is ExposureState.SUBMITTING
+        and (submission is None or submission.attempt != exposure.attempt)
+    )
 
 
 def _has_live_making(exposure: Exposure) -> bool:

@@ -13,7 +13,7 @@ from desgw_daemon.decide.words import at
 from desgw_daemon.domain.actions import Action, MakeDag, Reconcile, SubmitDag
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Snapshot, Submission
-from desgw_daemon.domain.states import IN_FLIGHT, ExposureState, MakingState, SubmissionState
+from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState, MakingState, SubmissionState
 
 
 def _kept_back(snapshot: Snapshot, exposure: Exposure) -> str | None:
@@ -46,12 +46,8 @@ def queued(snapshot: Snapshot, exposure: Exposure) -> Action:
         return wait(exposure, _blocked(snapshot.making_blocked))
     if rival := _rival(snapshot, exposure, _occupies):
         return wait(exposure, _of_rival(rival))
-    if last := _in_flight(exposure):
-        return wait(
-            exposure,
-            f"its last DAG ({last.tag}) may still run: {last.state} since {at(last.intent_at)}. It goes on when that"
-            " has ended",
-        )
+    if live := _live(exposure):
+        return wait(exposure, f"{live} may still run. It goes on when that has ended")
     return MakeDag(
         exposure_id=exposure.id, expnum=exposure.expnum, attempt=exposure.attempt, reason="it is its turn to be made"
     )
@@ -64,6 +60,14 @@ def _blocked(blocked: tuple[datetime, str]) -> str:
 
 def _in_flight(exposure: Exposure) -> Submission | None:
     return next((s for s in exposure.submissions if s.state in IN_FLIGHT), None)
+
+
+def _live(exposure: Exposure) -> str | None:
+    """What may still run of it, in words."""
+    if last := _in_flight(exposure):
+        return f"its last DAG ({last.tag}, {last.state} since {at(last.intent_at)})"
+    making = next((m for m in exposure.makings if m.state in MAKING_LIVE), None)
+    return None if making is None else f"its DAGMaker (since {at(making.intent_at)})"
 
 
 def _rival(snapshot: Snapshot, exposure: Exposure, stands_in_the_way: Callable[[Exposure], bool]) -> Exposure | None:
@@ -89,7 +93,7 @@ def _of_rival(rival: Exposure) -> str:
 
 
 def _occupies(other: Exposure) -> bool:
-    if other.state in (ExposureState.MAKING, ExposureState.SUBMITTING) or _in_flight(other):
+    if other.state in (ExposureState.MAKING, ExposureState.SUBMITTING) or _live(other):
         return True
     # Somebody else's DAG: nobody but the files can tell when it has ended.
     return other.watch_only and other.state is ExposureState.PROCESSING

@@ -35,6 +35,9 @@ class Policy:
     #: An exposure that could not be looked at for this long is told to people, and a run starts without it.
     unseen_patience: timedelta = timedelta(minutes=30)
 
+    #: How long something that should pass by itself may last before somebody is told.
+    patience: timedelta = timedelta(hours=1)
+
     postproc_auto: bool = True
     postproc_quiet_for: timedelta = timedelta(minutes=30)
     postproc_max_skipto: int = 5

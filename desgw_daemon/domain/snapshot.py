@@ -223,6 +223,7 @@ class Snapshot:
     runs: tuple[PostprocRun, ...] = ()
     paused: bool = False
     paused_reason: str | None = None
+    paused_since: datetime | None = None
     #: Seasons for which a person asked for post-processing, with the wish's id and forced SKIPTO.
     postproc_requests: Mapping[int, PostprocRequest] = field(default_factory=dict)
     #: Since when, and why, nothing can be made (the set-up script fails, the workflow folder is away).

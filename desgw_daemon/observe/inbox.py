@@ -105,6 +105,7 @@ class _Scan:
     """One scan under way."""
 
     def __init__(self, *, settle: timedelta, now: datetime) -> None:
+        self._now = now.timestamp()
         self._youngest = (now - settle).timestamp()
         self.lists: list[DroppedList] = []
         self.refused: list[RefusedFile] = []
@@ -158,7 +159,9 @@ class _Scan:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(file, "rb") as opened:
             before = os.fstat(file)
-            if not stat.S_ISREG(before.st_mode) or max(before.st_mtime, before.st_ctime) > self._youngest:
+            # An mtime of tomorrow was set by somebody, and says nothing; the ctime is this machine's.
+            changed = before.st_ctime if before.st_mtime > self._now else max(before.st_mtime, before.st_ctime)
+            if not stat.S_ISREG(before.st_mode) or changed > self._youngest:
                 return None
             data = opened.read(MAX_BYTES + 1)
             after = os.fstat(file)

@@ -20,6 +20,7 @@ from desgw_daemon.domain.snapshot import (
     Submission,
 )
 from desgw_daemon.domain.states import (
+    IN_FLIGHT,
     CcdState,
     ExposureState,
     MakingState,
@@ -61,7 +62,16 @@ def load_snapshot(
     closed = (ExposureState.DONE.value, ExposureState.REMOVED.value)
     open_seasons = select(rows.c.season).where(rows.c.state.not_in(closed)).distinct()
     asked = select(table(RequestRow).c.season).where(table(RequestRow).c.answered_at.is_(None))
-    chosen = None if whole else rows.c.season.in_(open_seasons) | rows.c.season.in_(asked)
+    submissions = table(SubmissionRow)
+    # A DAG may outlive its exposure's last state: it counts against the cap, and is followed to its end.
+    flying = (
+        select(rows.c.season)
+        .join(submissions, submissions.c.exposure_id == rows.c.id)
+        .where(submissions.c.state.in_([state.value for state in IN_FLIGHT]))
+    )
+    chosen = None
+    if not whole:
+        chosen = rows.c.season.in_(open_seasons) | rows.c.season.in_(asked) | rows.c.season.in_(flying)
     exposures = _exposures(connection, chosen, with_ccds_of)
     paused = connection.execute(select(table(SettingRow)).where(table(SettingRow).c.key == "paused")).mappings().first()
     return Snapshot(
@@ -69,6 +79,7 @@ def load_snapshot(
         runs=load_runs(connection),
         paused=paused is not None,
         paused_reason=None if paused is None else f"{paused['value']} (by {paused['who']})",
+        paused_since=None if paused is None else paused["at"],
         postproc_requests=_requests(connection),
     )
 

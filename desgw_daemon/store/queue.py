@@ -2,156 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, update
 
-from desgw_daemon.domain.snapshot import Exposure
+from desgw_daemon.domain.snapshot import Exposure, Submission
 from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState, Ready
 from desgw_daemon.errors import Refused, UsageError
 from desgw_daemon.store.journal import move_exposure, note
-from desgw_daemon.store.load import load_snapshot, table
+from desgw_daemon.store.load import table
 from desgw_daemon.store.looks import forget_looks
 from desgw_daemon.store.tables import ExposureRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """An exposure that somebody wants in the queue. band and nite are None when not known yet."""
-
-    expnum: int
-    band: str | None
-    nite: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
-    """The outcome of adding a list: what is new, what was there already (and how), what came back."""
-
-    new: tuple[int, ...]
-    known: tuple[str, ...]
-    again: tuple[int, ...]
-
-
-def add(
-    connection: Connection,
-    *,
-    season: int,
-    wishes: Sequence[Wish],
-    priority: int,
-    who: str,
-    at: datetime,
-    watch_only: bool = False,
-    source: str,
-) -> Added:
-    """Put exposures into the queue, all or none. One that is there already is named, and nothing happens to it.
-
-    Removed ones come back as a new attempt. watch_only: found on /pnfs, submitted by somebody else.
-    """
-    there: dict[tuple[int, str | None], Exposure] = {
-        (e.expnum, e.nite): e
-        for e in load_snapshot(connection, with_ccds_of=(), whole=True).exposures
-        if e.season == season
-    }
-    new, known, again = [], [], []
-    for wish in wishes:
-        found = _same(there, wish)
-        if found is None:
-            _insert(connection, season, wish, priority, who, at, watch_only, source)
-            there[wish.expnum, wish.nite] = _placeholder(season, wish, at)
-            new.append(wish.expnum)
-        elif found.state is ExposureState.REMOVED:
-            why = f"added again from {source}"
-            _again(connection, found, at=at, who=who, why=why, watch_only=watch_only, priority=priority)
-            again.append(wish.expnum)
-        else:
-            known.append(f"{found.label} is {found.state} since {found.since:%Y-%m-%dT%H:%M:%SZ}")
-    return Added(new=tuple(new), known=tuple(known), again=tuple(again))
-
-
-def _same(there: dict[tuple[int, str | None], Exposure], wish: Wish) -> Exposure | None:
-    """The exposure of the season that the wish means: of its nite, or of any when no nite is said."""
-    if wish.nite is not None:
-        # One that still waits for its data is the same exposure: its nite was not known when it was added.
-        return there.get((wish.expnum, wish.nite)) or there.get((wish.expnum, None))
-    return next((exposure for (expnum, _), exposure in there.items() if expnum == wish.expnum), None)
-
-
-def _placeholder(season: int, wish: Wish, at: datetime) -> Exposure:
-    return Exposure(
-        id=0,
-        season=season,
-        expnum=wish.expnum,
-        nite=wish.nite,
-        band=wish.band,
-        state=ExposureState.QUEUED,
-        reason="",
-        since=at,
-        queued_at=at,
-        news_at=at,
-    )
-
-
-def _insert(
-    connection: Connection,
-    season: int,
-    wish: Wish,
-    priority: int,
-    who: str,
-    at: datetime,
-    watch_only: bool,
-    source: str,
-) -> None:
-    state = ExposureState.PROCESSING if watch_only else ExposureState.QUEUED
-    why = f"found on /pnfs by {source}: watched, never submitted" if watch_only else f"added from {source}"
-    exposure_id = connection.execute(
-        insert(table(ExposureRow)).values(
-            season=season,
-            nite=wish.nite,
-            expnum=wish.expnum,
-            band=wish.band,
-            state=state.value,
-            reason=why,
-            since=at,
-            queued_at=at,
-            added_by=who,
-            priority=priority,
-            watch_only=watch_only,
-            held=False,
-            attempt=1,
-            ready=Ready.NO.value,
-            news_at=at,
-            forcefiles_expected=0,
-            forcefiles_found=0,
-            forcefiles_missing=[],
-            forcefiles_surplus=[],
-        )
-    ).inserted_primary_key
-    assert exposure_id is not None
-    note(
-        connection,
-        at=at,
-        kind="exposure",
-        subject=_placeholder(season, wish, at).label,
-        before=None,
-        after=state.value,
-        why=why,
-        who=who,
-        exposure_id=exposure_id[0],
-        season=season,
-    )
-
-
-def learn_data(connection: Connection, exposure: Exposure, *, nite: str, band: str, at: datetime) -> None:
-    """Write down band and nite of an exposure that waited for them."""
-    rows = table(ExposureRow)
-    connection.execute(
-        update(rows)
-        .where(rows.c.id == exposure.id, rows.c.state == ExposureState.QUEUED.value)
-        .values(nite=nite, band=band, news_at=at)
-    )
 
 
 def pick(exposures: Iterable[Exposure], expnum: int, *, season: int | None, nite: str | None) -> Exposure:
@@ -223,6 +85,29 @@ def live_reason(exposure: Exposure) -> str | None:
     return None
 
 
+def submission_in_flight(exposure: Exposure) -> Submission:
+    """The submission that may still run. Raises Refused when there is none."""
+    found = next((s for s in reversed(exposure.submissions) if s.state in IN_FLIGHT), None)
+    if found is None:
+        raise Refused(f"{exposure.label}: no DAG of it may still run; `desgw-daemon queue remove {exposure.expnum}`")
+    return found
+
+
+def note_removal(connection: Connection, submission: Submission, *, who: str, at: datetime) -> None:
+    """Leave in the history that a person ordered the end of a DAG. Its state changes when the engine says so."""
+    note(
+        connection,
+        at=at,
+        kind="submission",
+        subject=submission.tag,
+        before=submission.state.value,
+        after=submission.state.value,
+        why="its end was ordered by hand",
+        who=who,
+        exposure_id=submission.exposure_id,
+    )
+
+
 def remove(connection: Connection, exposure: Exposure, *, who: str, at: datetime) -> bool:
     """Take an exposure out. Raises Refused while something of it may still run. False when it was out."""
     if exposure.state is ExposureState.REMOVED:
@@ -247,7 +132,7 @@ def retry(connection: Connection, exposure: Exposure, *, who: str, at: datetime)
     if exposure.state is ExposureState.ATTENTION and exposure.ready is not Ready.NO:
         move_exposure(connection, exposure, ExposureState.READY, at=at, why="ready again, by hand", who=who)
         return "ready for post-processing again"
-    attempt = _again(
+    attempt = begin_again(
         connection,
         exposure,
         at=at,
@@ -259,7 +144,7 @@ def retry(connection: Connection, exposure: Exposure, *, who: str, at: datetime)
     return "watched anew" if exposure.watch_only else f"queued as attempt {attempt}"
 
 
-def _again(
+def begin_again(
     connection: Connection,
     exposure: Exposure,
     *,
@@ -269,6 +154,7 @@ def _again(
     watch_only: bool,
     priority: int,
 ) -> int:
+    """Begin a new attempt of an exposure; its number. What was seen of the old one is forgotten."""
     attempt = exposure.attempt + 1
     forget_looks(connection, exposure.id)
     move_exposure(

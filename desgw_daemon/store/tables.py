@@ -139,6 +139,7 @@ class SubmissionRow(SQLModel, table=True):
     __table_args__ = (
         Index("ux_submission_attempt", "exposure_id", "attempt", unique=True),
         Index("ux_submission_tag", "tag", unique=True),
+        Index("ix_submission_state", "state"),
         state_is_one_of(SubmissionState, "ck_submission_state"),
     )
 

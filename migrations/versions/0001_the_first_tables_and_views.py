@@ -272,6 +272,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("submission", schema=None) as batch_op:
+        batch_op.create_index("ix_submission_state", ["state"], unique=False)
         batch_op.create_index("ux_submission_attempt", ["exposure_id", "attempt"], unique=True)
         batch_op.create_index("ux_submission_tag", ["tag"], unique=True)
 

@@ -22,7 +22,8 @@ from desgw_daemon.store.cycle import begin_poll, set_alerts, write_poll
 from desgw_daemon.store.journal import move_exposure, move_making, move_run, move_submission
 from desgw_daemon.store.load import load_snapshot
 from desgw_daemon.store.looks import record_forcefile_counts, record_look
-from desgw_daemon.store.queue import Wish, add, pick
+from desgw_daemon.store.adding import Wish, add
+from desgw_daemon.store.queue import pick
 from desgw_daemon.store.runs import record_step
 
 

@@ -24,7 +24,7 @@ from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile, Submission
 from desgw_daemon.domain.states import CcdState, ExposureState, MakingState, RunState, SubmissionState
-from desgw_daemon.store import queue
+from desgw_daemon.store import adding, queue
 from desgw_daemon.store.claims import claim_making, claim_run, claim_submission
 from desgw_daemon.store.cycle import begin_poll, set_alerts, write_poll
 from desgw_daemon.store.database import create_or_check, writing
@@ -97,8 +97,8 @@ class Story:
 
     def queue(self, expnum: int, band: str | None, nite: str | None, at: datetime) -> None:
         """Add one from a list."""
-        wish = queue.Wish(expnum=expnum, band=band, nite=nite)
-        queue.add(
+        wish = adding.Wish(expnum=expnum, band=band, nite=nite)
+        adding.add(
             self._connection, season=SEASON, wishes=[wish], priority=0, who="observer", at=at, source="tonight.list"
         )
 
