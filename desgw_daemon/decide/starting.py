@@ -144,6 +144,8 @@ def submitting(snapshot: Snapshot, exposure: Exposure) -> Action:
             return move(exposure, ExposureState.QUEUED, "no DAG of this attempt is there: it is made again")
         if kept:
             return wait(exposure, f"its DAG is made; {kept}")
+        if live := _live(exposure):
+            return wait(exposure, f"its DAG is made; {live} may still run. It goes on when that has ended")
         if rival := _rival(snapshot, exposure, lambda other: _in_flight(other) is not None):
             return wait(exposure, f"its DAG is made; {_of_rival(rival)}")
         return SubmitDag(

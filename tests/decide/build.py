@@ -95,13 +95,13 @@ def submission(number: int = 1, state: SubmissionState = SubmissionState.RUNNING
     return Submission(**(known | values))
 
 
-def submitted(number: int = 1, state: SubmissionState = SubmissionState.RUNNING, **values: Any) -> Exposure:
+def submitted(number: int = 1, dag: SubmissionState = SubmissionState.RUNNING, **values: Any) -> Exposure:
     """An exposure in processing, with its DAG in that state."""
-    ended = {"ended_at": START} if state in (SubmissionState.DONE, SubmissionState.FAILED) else {}
+    ended = {"ended_at": START} if dag in (SubmissionState.DONE, SubmissionState.FAILED) else {}
     known: dict[str, Any] = {
         "state": ExposureState.PROCESSING,
         "makings": (making(number),),
-        "submissions": (submission(number, state, **ended),),
+        "submissions": (submission(number, dag, **ended),),
     }
     return exposure(number, **(known | values))
 

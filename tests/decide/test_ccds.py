@@ -216,7 +216,7 @@ class TestForeignTarballs:
 
     @pytest.mark.parametrize("name", NAMES)
     def test_broken_when_its_dag_has_ended(self, name: str) -> None:
-        watch = Watch(submitted(state=SubmissionState.DONE))
+        watch = Watch(submitted(dag=SubmissionState.DONE))
         watch.pnfs.ccds[1].put(name, START)
         watch.look(after(minutes=1))
         ccd = watch.look(after(minutes=31)).ccd()
@@ -275,7 +275,7 @@ class TestEarlierAttempts:
         assert ccd.state is CcdState.COMPLETE
 
     def test_an_old_tarball_without_successor_is_lost(self) -> None:
-        watch = Watch(submitted(state=SubmissionState.DONE))
+        watch = Watch(submitted(dag=SubmissionState.DONE))
         watch.pnfs.tarball(1, self.OLD)
         assert watch.look(after(minutes=29)).ccd().state is CcdState.PENDING
         ccd = watch.look(after(minutes=30)).ccd()
@@ -328,7 +328,7 @@ class TestMissingFolders:
         assert watch.look_at_all(after(hours=2)).ccd(7).state is CcdState.COMPLETE
 
     def test_none_at_all_is_not_missing_but_lost_in_the_end(self) -> None:
-        watch = Watch(submitted(state=SubmissionState.DONE))
+        watch = Watch(submitted(dag=SubmissionState.DONE))
         watch.pnfs.there = False
         for minutes in (1, 10, 29):
             assert {ccd.state for ccd in watch.look(after(minutes=minutes)).exposure.ccds} == {CcdState.PENDING}
@@ -360,7 +360,7 @@ class TestLost:
         assert ccd.reason == f"its DAG ended at 2026-11-22T02:00:00Z ({state}) and left no sign"
 
     def test_not_without_a_look(self) -> None:
-        watch = Watch(submitted(state=SubmissionState.DONE))
+        watch = Watch(submitted(dag=SubmissionState.DONE))
         watch.look(after(minutes=1))
         watch.pnfs.broken = "Input/output error"
         ccd = watch.look(after(hours=20)).ccd()
@@ -395,7 +395,7 @@ class TestLost:
         assert watch.ccd(3).reason == lost.reason
 
     def test_a_late_sign_counts(self) -> None:
-        watch = Watch(submitted(state=SubmissionState.DONE))
+        watch = Watch(submitted(dag=SubmissionState.DONE))
         watch.look(after(hours=1))
         watch.pnfs.complete(1, after(hours=2))
         assert watch.look_at_all(after(hours=2)).ccd().state is CcdState.COMPLETE
