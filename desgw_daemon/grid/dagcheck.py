@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from desgw_daemon.domain.decam import EXPECTED_CCDS, SEARCH_CCDS
 from desgw_daemon.grid.dagfile import Dag
+
+#: Of the CCDs that lack a line: a reason is read by people.
+_MOST_SHOWN: Final = 12
 
 
 def check_dag(dag: Dag, *, season: int, expnum: int, nite: str, band: str) -> tuple[str, ...]:
     """What is wrong with a DAG for this exposure, in words; empty when it may be submitted."""
     search = dag.search_jobs
+    if not search:
+        return ("its DAG has no line for a search CCD",)
     problems = [
         *_others("exposure", "-E", expnum, (job.expnum for job in search)),
         *_others("season", "-S dp", season, (job.season for job in (*search, *dag.template_jobs))),
@@ -51,4 +57,5 @@ def _ccds(counts: Counter[int]) -> list[str]:
 
 
 def _list(numbers: list[int]) -> str:
-    return ", ".join(str(number) for number in numbers)
+    shown = ", ".join(str(number) for number in numbers[:_MOST_SHOWN])
+    return f"{shown} and {len(numbers) - _MOST_SHOWN} more" if len(numbers) > _MOST_SHOWN else shown

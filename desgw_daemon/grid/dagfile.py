@@ -189,6 +189,13 @@ def _sediff(number: int, line: str, args: tuple[str, ...]) -> SediffArgs:
         if len(word) != 2 or word[0] != "-":
             raise _error(number, line, f"{word!r} is no option of {SEDIFF}")
         values[word[1]] = next(words, "") if word[1] in _WITH_VALUE else word
+        # An empty variable of DAGMaker's: the next option stands where the value should.
+        if word[1] in "Enbc" and values[word[1]].startswith("-"):
+            why = f"{SEDIFF} gets no value for {word}"
+            if word == "-n":
+                # DAGMaker.sh ends so for a search exposure shorter than 30 s, or in SE_blacklist.txt.
+                why += ": DAGMaker has dropped the exposure, as too short or blacklisted (SE_blacklist.txt)"
+            raise _error(number, line, why)
 
     def number_of(letter: str, text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= 9):
