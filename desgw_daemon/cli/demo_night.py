@@ -152,7 +152,7 @@ def carry_through(sandbox: Sandbox, scenario: Scenario, *, show: Show, program: 
 def what_is_missing(progress: Progress | None, scenario: Scenario) -> str:
     """Why a night does not end, in words."""
     if progress is None:
-        return "the night does not end: there is no database"
+        return "the night does not end: the database of the daemon cannot be read"
     waits = [f"{line.expnum} is {line.state}: {line.reason}" for line in progress.lines if not line.over]
     known = {line.expnum for line in progress.lines}
     waits += [f"{e.expnum} was never queued" for e in scenario.exposures if e.expnum not in known]

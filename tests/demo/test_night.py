@@ -100,4 +100,4 @@ class TestMissing:
         assert str(HOPELESS) not in words
         assert f"{NO_TEMPLATES} was never queued" in words
         assert "post-processing run 1 is running" in words
-        assert "no database" in what_is_missing(None, short_night())
+        assert "database of the daemon" in what_is_missing(None, short_night())
