@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: So many changes of state are shown; `history` has all of them.
 _CHANGES: Final = 5
 _WIDE: Final = 10
+#: States in which an exposure waits for others of its season.
+_IN_LINE: Final = ("queued", "ready")
 
 
 class _Story(NamedTuple):
@@ -71,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
         return _Story(
             exposure=exposure,
             status=status,
-            season=read_exposures(db, Scope(season=exposure["season"])),
+            # Thousands in a long season, and only these two states wait for the others.
+            season=read_exposures(db, Scope(season=exposure["season"])) if exposure["state"] in _IN_LINE else [],
             makings=makings,
             submissions=cast("list[SubmissionRow]", submissions),
             changes=_rows(db, query, exposure)[::-1],
