@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, insert, update
+from sqlmodel import SQLModel
 
 from desgw_daemon.domain.snapshot import Exposure, Making, PostprocRun, Submission
 from desgw_daemon.domain.states import (
@@ -74,12 +76,7 @@ def move_exposure(
     """
     if not may_follow(exposure.state, after):
         raise ValueError(f"{exposure.label}: {exposure.state} may not become {after}")
-    rows = table(ExposureRow)
-    done = connection.execute(
-        update(rows)
-        .where(rows.c.id == exposure.id, rows.c.state == exposure.state.value)
-        .values(state=after.value, reason=why, since=at, news_at=at, **columns)
-    ).rowcount
+    done = _set_state(connection, ExposureRow, exposure, after, why, {"since": at, "news_at": at, **columns})
     if done:
         note(
             connection,
@@ -93,7 +90,7 @@ def move_exposure(
             exposure_id=exposure.id,
             season=exposure.season,
         )
-    return bool(done)
+    return done
 
 
 def move_submission(
@@ -103,52 +100,35 @@ def move_submission(
     *,
     at: datetime,
     why: str,
-    who: str = "daemon",
     values: Mapping[str, Any] | None = None,
 ) -> bool:
     """Change a submission's state, if it still is what `submission` says. Returns whether it was changed.
 
     The same state with another reason or other values is no change of state, and leaves no transition.
     """
-    if after is not submission.state and after not in SUBMISSION_TRANSITIONS[submission.state]:
-        raise ValueError(f"{submission.tag}: {submission.state} may not become {after}")
-    rows = table(SubmissionRow)
-    done = connection.execute(
-        update(rows)
-        .where(rows.c.id == submission.id, rows.c.state == submission.state.value)
-        .values(state=after.value, reason=why, **(values or {}))
-    ).rowcount
-    if done and after is not submission.state:
+    before = submission.state
+    if after is not before and after not in SUBMISSION_TRANSITIONS[before]:
+        raise ValueError(f"{submission.tag}: {before} may not become {after}")
+    done = _set_state(connection, SubmissionRow, submission, after, why, values or {})
+    if done and after is not before:
         note(
             connection,
             at=at,
             kind="submission",
             subject=submission.tag,
-            before=submission.state.value,
+            before=before.value,
             after=after.value,
             why=why,
-            who=who,
             exposure_id=submission.exposure_id,
         )
-    return bool(done)
+    return done
 
 
 def move_making(
-    connection: Connection,
-    making: Making,
-    after: MakingState,
-    *,
-    at: datetime,
-    why: str,
-    **columns: Any,
+    connection: Connection, making: Making, after: MakingState, *, at: datetime, why: str, **columns: Any
 ) -> bool:
     """Change the state of a DAGMaker run, if it still is what `making` says."""
-    rows = table(MakingRow)
-    done = connection.execute(
-        update(rows)
-        .where(rows.c.id == making.id, rows.c.state == making.state.value)
-        .values(state=after.value, reason=why, **columns)
-    ).rowcount
+    done = _set_state(connection, MakingRow, making, after, why, columns)
     if done:
         note(
             connection,
@@ -160,25 +140,14 @@ def move_making(
             why=why,
             exposure_id=making.exposure_id,
         )
-    return bool(done)
+    return done
 
 
 def move_run(
-    connection: Connection,
-    run: PostprocRun,
-    after: RunState,
-    *,
-    at: datetime,
-    why: str,
-    **columns: Any,
+    connection: Connection, run: PostprocRun, after: RunState, *, at: datetime, why: str, **columns: Any
 ) -> bool:
     """Change the state of a run of post-processing, if it still is what `run` says."""
-    rows = table(PostprocRunRow)
-    done = connection.execute(
-        update(rows)
-        .where(rows.c.id == run.id, rows.c.state == run.state.value)
-        .values(state=after.value, reason=why, **columns)
-    ).rowcount
+    done = _set_state(connection, PostprocRunRow, run, after, why, columns)
     if done:
         note(
             connection,
@@ -190,4 +159,23 @@ def move_run(
             why=why,
             season=run.season,
         )
-    return bool(done)
+    return done
+
+
+def _set_state(
+    connection: Connection,
+    model: type[SQLModel],
+    known: Exposure | Submission | Making | PostprocRun,
+    after: StrEnum,
+    why: str,
+    columns: Mapping[str, Any],
+) -> bool:
+    """Set state and reason of a row that still is in the state that is known of it."""
+    rows = table(model)
+    return bool(
+        connection.execute(
+            update(rows)
+            .where(rows.c.id == known.id, rows.c.state == known.state.value)
+            .values(state=after.value, reason=why, **columns)
+        ).rowcount
+    )
