@@ -146,6 +146,7 @@ def _not_taken(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertW
         for exposure in snapshot.exposures
         if (submission := exposure.own_submission) is not None
         and submission.state is SubmissionState.INTENT
+        and not exposure.held
         and now - submission.intent_at >= policy.patience
     ]
     if not waiting or snapshot.engine_silent or snapshot.paused:
@@ -187,13 +188,13 @@ def _overdue(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
 
 
 def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
-    """Exposures that exposures.list does not know."""
+    """Exposures that exposures.list does not know. A workflow folder that is away has an alert of its own."""
     waiting = [
         e
         for e in snapshot.exposures
         if e.state is ExposureState.QUEUED and e.key is None and now - e.queued_at >= policy.patience
     ]
-    if not waiting:
+    if not waiting or snapshot.making_blocked:
         return []
     return [
         AlertWanted(

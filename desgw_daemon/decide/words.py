@@ -45,6 +45,6 @@ def tally(names: Iterable[str], most: int = 3) -> str:
     return f"{shown}, {rest} elsewhere" if rest else shown
 
 
-def plural(number: int, one: str, many: str | None = None) -> str:
+def plural(number: int, one: str) -> str:
     """``1 CCD``, ``2 CCDs``."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"{number} {one if number == 1 else one + 's'}"

@@ -167,3 +167,49 @@ class TestUnseenExposures:
 
     def test_what_nobody_looks_at_any_more(self) -> None:
         assert up(replace(self.HIDDEN[0], state=ExposureState.DONE), now=after(hours=1)) == {}
+
+
+class TestWaitsThatShouldHavePassed:
+    """What should pass by itself and does not is told after an hour: one alert for each cause."""
+
+    INTENT = exposure(
+        state=ExposureState.SUBMITTING,
+        submissions=(submission(state=SubmissionState.INTENT, job_id=None, reason="no valid token"),),
+    )
+
+    def test_a_dag_that_is_not_taken(self) -> None:
+        assert up(self.INTENT, now=after(minutes=59)) == {}
+        (alert,) = up(self.INTENT, now=after(minutes=60)).values()
+        assert alert.key == "submission_waits"
+        assert f"The first, {EXPNUM}: no valid token. It is tried again" in alert.text
+
+    @pytest.mark.parametrize(
+        ("values", "also"),
+        [
+            ({"engine_silent": (START, "no answer")}, ["engine_silent"]),
+            ({"paused": True, "paused_reason": "disk full"}, []),
+        ],
+    )
+    def test_a_dag_that_is_not_taken_for_a_known_cause(self, values: dict[str, Any], also: list[str]) -> None:
+        assert list(up(self.INTENT, now=after(hours=2), **values)) == also
+        assert up(replace(self.INTENT, held=True), now=after(hours=2)) == {}
+
+    @pytest.mark.parametrize("state", [ExposureState.PROCESSING, ExposureState.ATTENTION, ExposureState.DONE])
+    def test_a_dag_that_never_ends(self, state: ExposureState) -> None:
+        endless = ready(state=state, ready=Ready.NO, submissions=(submission(),))
+        assert "dag_overdue" not in up(endless, now=after(hours=71))
+        alert = up(endless, now=after(hours=72))["dag_overdue"]
+        assert f"`desgw-daemon queue remove --dag {EXPNUM}` ends one" in alert.text
+
+    def test_data_that_do_not_come(self) -> None:
+        waiting = exposure(nite=None, band=None)
+        assert up(waiting, now=after(minutes=59)) == {}
+        assert list(up(waiting, now=after(minutes=61))) == ["no_data"]
+        blocked = up(waiting, now=after(minutes=61), making_blocked=(START, "the workflow folder is away"))
+        assert list(blocked) == ["making_blocked"]
+
+    def test_a_pause_that_was_forgotten(self) -> None:
+        paused = {"paused": True, "paused_reason": "disk full (by observer)", "paused_since": START}
+        assert up(now=after(minutes=59), **paused) == {}
+        (alert,) = up(now=after(hours=1), **paused).values()
+        assert "paused since 2026-11-22T00:00:00Z: disk full (by observer). `desgw-daemon resume`" in alert.text
