@@ -51,7 +51,7 @@ def _snapshot(args: argparse.Namespace) -> Snapshot:
     from desgw_daemon.store.load import load_snapshot
 
     with looking(open_config(args)) as connection:
-        return with_circumstances(connection, load_snapshot(connection, whole=True))
+        return with_circumstances(connection, load_snapshot(connection, scope="all"))
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -141,7 +141,7 @@ def _skipto(args: argparse.Namespace) -> int:
     season = season_number(args.season)
     loaded = open_config(args)
     with looking(loaded) as connection:
-        snapshot = load_snapshot(connection, whole=True)
+        snapshot = load_snapshot(connection, scope="all")
     members = members_of(snapshot, season)
     choice = skipto_for(
         loaded.config.paths.postprocessing,

@@ -89,7 +89,7 @@ def _each(args: argparse.Namespace, act: Callable[[Connection, Exposure], str]) 
     for expnum in expnums:
         try:
             with changing(loaded) as connection:
-                exposures = load_snapshot(connection, with_ccds_of=(), whole=True).exposures
+                exposures = load_snapshot(connection, with_ccds_of=(), scope="all").exposures
                 exposure = pick(exposures, expnum, season=season, nite=args.nite)
                 done = act(connection, exposure)
             print(f"{exposure.label}: {done}")

@@ -37,7 +37,7 @@ def take_in(house: House, log: Log, now: datetime) -> Intake:
 def _learn(house: House, now: datetime) -> str | None:
     """Give waiting exposures their data. Returns why exposures.list cannot be read, if it cannot."""
     with reading(house.database) as connection:
-        snapshot = load_snapshot(connection, with_ccds_of=())
+        snapshot = load_snapshot(connection, scope="open", with_ccds_of=())
     waiting = [e for e in snapshot.exposures if e.state is ExposureState.QUEUED and e.key is None]
     if not waiting:
         return None

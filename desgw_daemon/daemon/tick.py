@@ -61,7 +61,7 @@ def tick(
         poll_id = begin_poll(connection, at=now)
     intake = take_in(house, log, now)
     with reading(house.database) as connection:
-        snapshot = load_snapshot(connection)
+        snapshot = load_snapshot(connection, scope="open")
     # The queue is asked before /pnfs is looked at: a CCD is lost when its DAG has ended and a later look shows nothing.
     followed = follow(house, snapshot, now)
     looked = look_around(house, snapshot, now)
@@ -153,7 +153,7 @@ def _report(
     for error in errors:
         log.warning(Event.ACTION_FAILED, error)
     with writing(house.database) as connection:
-        snapshot: Snapshot = with_circumstances(connection, load_snapshot(connection, with_ccds_of=()))
+        snapshot: Snapshot = with_circumstances(connection, load_snapshot(connection, scope="open", with_ccds_of=()))
         wanted = (*wanted_alerts(snapshot, house.policy, now), *failed, *more_alerts)
         set_alerts(connection, wanted, at=now)
         log_transitions(connection, log)

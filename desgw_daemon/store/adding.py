@@ -51,7 +51,7 @@ def add(
     """
     there: dict[tuple[int, str | None], Exposure] = {
         (e.expnum, e.nite): e
-        for e in load_snapshot(connection, with_ccds_of=(), whole=True).exposures
+        for e in load_snapshot(connection, with_ccds_of=(), scope="all").exposures
         if e.season == season
     }
     new, known, again = [], [], []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterable
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, select, true
 from sqlmodel import SQLModel
 
 from desgw_daemon.domain.snapshot import (
@@ -42,6 +42,7 @@ from desgw_daemon.store.tables import (
 
 #: States in which the CCDs and forcefiles of an exposure matter to a plan.
 WATCHED: Final = (ExposureState.PROCESSING, ExposureState.READY, ExposureState.ATTENTION)
+Scope = Literal["open", "seasons", "all"]
 
 
 def table(model: type[SQLModel]) -> Table:
@@ -51,28 +52,31 @@ def table(model: type[SQLModel]) -> Table:
 
 
 def load_snapshot(
-    connection: Connection, *, with_ccds_of: Iterable[int] | None = None, whole: bool = False
+    connection: Connection, *, scope: Scope = "seasons", with_ccds_of: Iterable[int] | None = None
 ) -> Snapshot:
-    """Everything that a plan is computed from: the seasons in which something is still open, with their runs.
+    """What is written down, as a snapshot.
 
+    scope: "open", the exposures for which something may still happen; "seasons", which is what a plan is computed
+    from, those and the done ones of their seasons (without their makings and submissions); "all", for commands.
     CCDs and forcefiles are loaded for the exposures that are watched, or for the ids in `with_ccds_of`.
-    whole: seasons in which everything is done or removed, too (for commands; a tick has no use for them).
     """
-    rows = table(ExposureRow)
-    closed = (ExposureState.DONE.value, ExposureState.REMOVED.value)
-    open_seasons = select(rows.c.season).where(rows.c.state.not_in(closed)).distinct()
-    asked = select(table(RequestRow).c.season).where(table(RequestRow).c.answered_at.is_(None))
-    submissions = table(SubmissionRow)
+    rows, submissions = table(ExposureRow), table(SubmissionRow)
     # A DAG may outlive its exposure's last state: it counts against the cap, and is followed to its end.
-    flying = (
-        select(rows.c.season)
-        .join(submissions, submissions.c.exposure_id == rows.c.id)
-        .where(submissions.c.state.in_([state.value for state in IN_FLIGHT]))
-    )
-    chosen = None
-    if not whole:
-        chosen = rows.c.season.in_(open_seasons) | rows.c.season.in_(asked) | rows.c.season.in_(flying)
-    exposures = _exposures(connection, chosen, with_ccds_of)
+    flying = select(submissions.c.exposure_id).where(submissions.c.state.in_([state.value for state in IN_FLIGHT]))
+    closed = (ExposureState.DONE.value, ExposureState.REMOVED.value)
+    is_open = rows.c.state.not_in(closed) | rows.c.id.in_(flying)
+    match scope:
+        case "open":
+            exposures = _exposures(connection, is_open, with_ccds_of=with_ccds_of)
+        case "seasons":
+            open_seasons = select(rows.c.season).where(is_open).distinct()
+            asked = select(table(RequestRow).c.season).where(table(RequestRow).c.answered_at.is_(None))
+            is_done = (rows.c.state == ExposureState.DONE.value) & (
+                rows.c.season.in_(open_seasons) | rows.c.season.in_(asked)
+            )
+            exposures = _exposures(connection, is_open | is_done, with_ccds_of=with_ccds_of, with_runs_of=is_open)
+        case "all":
+            exposures = _exposures(connection, true(), with_ccds_of=with_ccds_of)
     paused = connection.execute(select(table(SettingRow)).where(table(SettingRow).c.key == "paused")).mappings().first()
     return Snapshot(
         exposures=exposures,
@@ -86,7 +90,10 @@ def load_snapshot(
 
 def load_exposures(connection: Connection, ids: Collection[int]) -> tuple[Exposure, ...]:
     """Some exposures, without their CCDs and forcefiles, in the order of their ids."""
-    return _exposures(connection, table(ExposureRow).c.id.in_(ids), ())
+    wanted, rows = list(ids), table(ExposureRow)
+    return tuple(
+        exposure for few in _slices(wanted) for exposure in _exposures(connection, rows.c.id.in_(few), with_ccds_of=())
+    )
 
 
 def load_exposure(connection: Connection, exposure_id: int) -> Exposure:
@@ -96,22 +103,24 @@ def load_exposure(connection: Connection, exposure_id: int) -> Exposure:
 
 
 def _exposures(
-    connection: Connection, chosen: ColumnElement[bool] | None, with_ccds_of: Iterable[int] | None
+    connection: Connection,
+    chosen: ColumnElement[bool],
+    *,
+    with_ccds_of: Iterable[int] | None,
+    with_runs_of: ColumnElement[bool] | None = None,
 ) -> tuple[Exposure, ...]:
+    """with_runs_of: those whose makings and submissions are loaded; None: all."""
     rows = table(ExposureRow)
-    query = select(rows).order_by(rows.c.id)
-    ids = select(rows.c.id)
-    if chosen is not None:
-        query, ids = query.where(chosen), ids.where(chosen)
-    found = connection.execute(query).mappings().all()
+    found = connection.execute(select(rows).where(chosen).order_by(rows.c.id)).mappings().all()
     if with_ccds_of is None:
         watched = [row["id"] for row in found if row["state"] in WATCHED]
     else:
         watched = list(with_ccds_of)
-    ccds = _by_exposure(connection, CcdRow, watched, order="ccd")
-    files = _by_exposure(connection, ForcefileRow, watched, order="name")
-    makings = _by_exposure(connection, MakingRow, ids, order="id")
-    submissions = _by_exposure(connection, SubmissionRow, ids, order="attempt")
+    ids = select(rows.c.id).where(chosen if with_runs_of is None else with_runs_of)
+    ccds = _by_exposure(connection, CcdRow, _slices(watched), order="ccd")
+    files = _by_exposure(connection, ForcefileRow, _slices(watched), order="name")
+    makings = _by_exposure(connection, MakingRow, [ids], order="id")
+    submissions = _by_exposure(connection, SubmissionRow, [ids], order="attempt")
     return tuple(
         _exposure(
             row,
@@ -124,18 +133,23 @@ def _exposures(
     )
 
 
+def _slices(ids: list[int]) -> list[list[int]]:
+    """SQLite takes 32,766 variables: lists of ids are bound far below that."""
+    return [ids[i : i + 5000] for i in range(0, len(ids), 5000)]
+
+
 def _by_exposure(
-    connection: Connection, model: type[SQLModel], ids: list[int] | Select[tuple[int]], *, order: str
+    connection: Connection, model: type[SQLModel], ids: Iterable[list[int] | Select[tuple[int]]], *, order: str
 ) -> dict[int, list[Any]]:
     rows: dict[int, list[Any]] = defaultdict(list)
     columns = table(model).c
     query = select(table(model)).order_by(columns.exposure_id, columns[order])
-    # SQLite takes 32,766 variables; a list of ids far below that is bound, in slices.
-    slices: Sequence[list[int] | Select[tuple[int]]] = (
-        [ids[i : i + 5000] for i in range(0, len(ids), 5000)] if isinstance(ids, list) else [ids]
-    )
-    for some in slices:
-        for row in connection.execute(query.where(columns.exposure_id.in_(some))).mappings():
+    for some in ids:
+        result = connection.execute(query.where(columns.exposure_id.in_(some)))
+        # Tens of thousands of rows: plain dictionaries cost half as much as the result's own mappings.
+        names = tuple(result.keys())
+        for values in result:
+            row = dict(zip(names, values, strict=True))
             rows[row["exposure_id"]].append(row)
     return rows
 
@@ -194,15 +208,22 @@ def _ccd(row: Any) -> Ccd:
 
 
 def load_runs(connection: Connection) -> tuple[PostprocRun, ...]:
-    """All runs of post-processing, by season and number."""
+    """All runs of post-processing, by season and number.
+
+    Of a run that ended well only those exposures are named that are under way or need a person again: nobody asks it
+    for the others, and a season that grows has most of them in each of its runs.
+    """
     runs, members, exposures = table(PostprocRunRow), table(PostprocExposureRow), table(ExposureRow)
-    inside: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for run_id, exposure_id, expnum in connection.execute(
-        select(members.c.run_id, members.c.exposure_id, exposures.c.expnum)
-        .join(exposures, exposures.c.id == members.c.exposure_id)
-        .order_by(members.c.run_id, exposures.c.expnum, exposures.c.id)
-    ):
-        inside[run_id].append((exposure_id, expnum))
+    named = select(members.c.run_id, members.c.exposure_id, exposures.c.expnum).select_from(
+        exposures.join(runs, true()).join(
+            members, (members.c.run_id == runs.c.id) & (members.c.exposure_id == exposures.c.id)
+        )
+    )
+    under_way = (ExposureState.POSTPROCESSING.value, ExposureState.ATTENTION.value)
+    inside: dict[int, set[tuple[int, int]]] = defaultdict(set)
+    for some in (runs.c.state != RunState.DONE.value, exposures.c.state.in_(under_way)):
+        for run_id, exposure_id, expnum in connection.execute(named.where(some)):
+            inside[run_id].add((expnum, exposure_id))
     found = []
     for row in connection.execute(select(runs).order_by(runs.c.season, runs.c.number)).mappings():
         values = dict(row)
@@ -210,8 +231,9 @@ def load_runs(connection: Connection) -> tuple[PostprocRun, ...]:
             del values[only_shown]
         values["state"] = RunState(values["state"])
         values["bands"] = tuple(values["bands"])
-        values["exposures"] = tuple(exposure_id for exposure_id, _ in inside[row["id"]])
-        values["expnums"] = tuple(expnum for _, expnum in inside[row["id"]])
+        named_in_order = sorted(inside[row["id"]])
+        values["exposures"] = tuple(exposure_id for _, exposure_id in named_in_order)
+        values["expnums"] = tuple(expnum for expnum, _ in named_in_order)
         found.append(PostprocRun(**values))
     return tuple(found)
 

@@ -34,7 +34,7 @@ def resume(connection: Connection, *, who: str, at: datetime) -> bool:
 
 def ask_postproc(connection: Connection, *, season: int, skipto: int | None, who: str, at: datetime) -> str:
     """Leave the wish that post-processing of a season starts. Returns what happens next, in words."""
-    snapshot = load_snapshot(connection, with_ccds_of=(), whole=True)
+    snapshot = load_snapshot(connection, with_ccds_of=(), scope="all")
     if not any(e.season == season and e.state is not ExposureState.REMOVED for e in snapshot.exposures):
         raise Refused(f"season {season} has no exposures; `desgw-daemon status` shows which seasons have")
     live = next((run for run in snapshot.runs if run.season == season and run.state in RUN_LIVE), None)
