@@ -27,6 +27,8 @@ from desgw_daemon.report.statustypes import (
 
 #: A last cycle that began longer ago than so many poll intervals is overdue: the daemon seems not to run.
 OVERDUE_AFTER: Final = 3
+#: ... but never sooner than this: a cycle that starts many things takes its time, however short the interval.
+OVERDUE_AT_LEAST: Final = timedelta(seconds=15)
 #: Sorted behind every nite: those whose nite is not known yet.
 _LAST: Final = "unknown"
 
@@ -139,7 +141,7 @@ def _last_cycle(db: sqlite3.Connection, now: datetime, interval: timedelta) -> C
             started_at=row["started_at"],
             ended_at=row["ended_at"],
             age_seconds=age.total_seconds(),
-            overdue=age > OVERDUE_AFTER * interval,
+            overdue=age > max(OVERDUE_AFTER * interval, OVERDUE_AT_LEAST),
             listings=row["listings"],
             stats=row["stats"],
             reads=row["reads"],
