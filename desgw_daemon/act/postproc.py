@@ -96,10 +96,12 @@ class Postprocessor:
         """Start a run whose intent is written down; a second call for the same run changes nothing.
 
         A run that cannot be prepared (no template, a value that cannot be written) is failed with that reason.
-        Raises OSError when the folder is away: the intent stays, and the next tick tries again.
+        Raises Refused when the folder is away, OSError when it does not answer: the intent stays, and the next tick
+        tries again.
         """
         folder = Path(run.folder)
         if look(folder).state == "absent":
+            self.check_folder()
             try:
                 self._prepare(run, folder)
             except (Refused, FileNotFoundError) as problem:
@@ -119,6 +121,11 @@ class Postprocessor:
         with writing(self._database) as connection:
             move_run(connection, run, RunState.RUNNING, at=now, why=why, started_at=look(folder).started_at or now)
         return why
+
+    def check_folder(self) -> None:
+        """Raises Refused while the Post-Processing folder is away: that is no fault of a run."""
+        if not self._settings.folder.is_dir():
+            raise Refused(f"{self._settings.folder} is away: post-processing starts when it is there again")
 
     def end_overdue(self, run: PostprocRun, now: datetime) -> None:
         """End a run that hangs in its preparation. run_postproc.py itself is never ended. Raises OSError."""

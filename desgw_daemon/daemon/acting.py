@@ -25,6 +25,7 @@ from desgw_daemon.domain.actions import (
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
 from desgw_daemon.domain.states import RUN_LIVE, MakingState, RunState
+from desgw_daemon.errors import DesgwError
 from desgw_daemon.observe.postproc import read_evidence
 from desgw_daemon.store.claims import ask_recheck, claim_run, set_reason
 from desgw_daemon.store.database import writing
@@ -37,7 +38,7 @@ class Actor:
     """Carries out the actions of one tick."""
 
     def __init__(self, *, house: House, environment: Mapping[str, str] | None, clock: Callable[[], datetime]) -> None:
-        """environment: what submissions get; None while the set-up script has not run: nothing is submitted then."""
+        """environment: what submissions get; None while the set-up script has not run: nothing is made then."""
         self._house = house
         self._environment = environment
         self._clock = clock
@@ -71,7 +72,8 @@ class Actor:
             except OperationalError:
                 raise  # nothing can be written down: stop the doing
             except Exception as error:  # noqa: BLE001 - one action that fails must not stop a night; it is reported
-                errors.append(f"{action}: {type(error).__name__}: {error}")
+                words = str(error) if isinstance(error, DesgwError) else f"{type(error).__name__}: {error}"
+                errors.append(f"{action}: {words}")
         errors += self._tidy(snapshot, now)
         return tuple(errors)
 
@@ -108,13 +110,15 @@ class Actor:
     def _do(self, snapshot: Snapshot, exposures: Mapping[int, Exposure], action: Action, now: datetime) -> None:
         house = self._house
         match action:
-            case MakeDag():
+            case MakeDag() if self._environment is not None:
                 house.dagmaker.make(action, exposures[action.exposure_id], now)
             case SubmitDag() if self._environment is not None:
                 house.submitter.submit(action, exposures[action.exposure_id], self._environment, now)
-            case SubmitDag():
+            case MakeDag() | SubmitDag():
+                # DAGMaker sources the set-up itself: with one that fails, each exposure would end with a person.
+                next_ = "made" if isinstance(action, MakeDag) else "submitted"
                 with writing(house.database) as connection:
-                    reason = "its DAG is made; it is submitted as soon as the set-up script works"
+                    reason = f"{action.reason}; it is {next_} as soon as the set-up script has been sourced"
                     set_reason(connection, exposures[action.exposure_id], reason)
             case Reconcile():
                 exposure = exposures[action.exposure_id]
@@ -128,6 +132,8 @@ class Actor:
                 house.postprocessor.launch(run, now)
 
     def _start_postproc(self, snapshot: Snapshot, action: StartPostproc, now: datetime) -> None:
+        # Before anything is written down: the exposures stay ready, and it starts when the folder is back.
+        self._house.postprocessor.check_folder()
         self._started.add(action.season)
         choice = self.skipto(snapshot, action)
         with writing(self._house.database) as connection:

@@ -88,10 +88,13 @@ def _setup(house: House, snapshot: Snapshot, now: datetime) -> tuple[Mapping[str
     if not os.access(workflow, os.W_OK | os.X_OK):
         return None, f"{workflow} is away or cannot be written to"
     match house.setup.get(now):
-        case Captured(environment):
-            return environment, None
         case NotCaptured(problem):
             return None, problem
+        case Captured(environment):
+            listed = house.config.exposures_list
+            # DAGMaker would end with an exposure that has no band: one cause, and a person for each exposure.
+            missing = not os.access(listed, os.R_OK)
+            return environment, f"{listed} is away or cannot be read" if missing else None
 
 
 def _makings(house: House, snapshot: Snapshot) -> list[MakingFact]:

@@ -32,6 +32,8 @@ def queued(snapshot: Snapshot, exposure: Exposure) -> Action:
         return move(exposure, ExposureState.PROCESSING, "submitted by somebody else: watched, never submitted")
     if kept := _kept_back(snapshot, exposure):
         return wait(exposure, kept)
+    if snapshot.making_blocked:
+        return wait(exposure, _blocked(snapshot.making_blocked))
     if exposure.key is None:
         lacking = " and ".join(
             [*(["band"] if exposure.band is None else []), *(["nite"] if exposure.nite is None else [])]
@@ -42,8 +44,6 @@ def queued(snapshot: Snapshot, exposure: Exposure) -> Action:
             f" known. It goes on by itself when the file has it; if the number is wrong, `desgw-daemon queue remove"
             f" {exposure.expnum}`",
         )
-    if snapshot.making_blocked:
-        return wait(exposure, _blocked(snapshot.making_blocked))
     if rival := _rival(snapshot, exposure, _occupies):
         return wait(exposure, _of_rival(rival))
     if live := _live(exposure):
