@@ -59,7 +59,7 @@ def assess(
         if shown_empty and has_results(ccd) and not believed:
             doubts.append(f"the folder of {key.band}_{number:02d} held results and is shown empty")
         elif gone_at is not None:
-            ccd = without_folder(ccd, gone_at)
+            ccd = without_folder(ccd, gone_at, _instead(f"{key.band}_{number:02d}", look, folders))
             looked_at.add(number)
         elif look is not None:
             ccd = with_signs(exposure, key, ccd, look, policy)
@@ -92,6 +92,13 @@ def _gone_at(number: int, look: CcdSeen | None, folders: FoldersSeen | None) -> 
     if look is not None:
         return None if look.there else look.at
     return folders.at if folders is not None and number not in folders.ccds else None
+
+
+def _instead(name: str, look: CcdSeen | None, folders: FoldersSeen | None) -> str | None:
+    """What is at the place of a CCD's folder, in words."""
+    if look is not None:
+        return look.odd[0] if look.odd else None
+    return f"{name} is no folder" if folders is not None and name in folders.odd else None
 
 
 def _any_folder(ccds: Iterable[Ccd], folders: FoldersSeen | None) -> bool:

@@ -35,9 +35,13 @@ def has_folder(ccd: Ccd) -> bool:
     return ccd.as_of is not None and not (ccd.reason or "").startswith(_NO_FOLDER)
 
 
-def without_folder(ccd: Ccd, moment: datetime) -> Ccd:
-    """The CCD when its folder was not there at that moment; still to be judged."""
+def without_folder(ccd: Ccd, moment: datetime, instead: str | None) -> Ccd:
+    """The CCD when its folder was not there at that moment; still to be judged.
+
+    instead: what is at its place, in words.
+    """
     again = ccd.as_of is not None and not has_folder(ccd)
+    given_up = again and ccd.state is CcdState.LOST
     return Ccd(
         exposure_id=ccd.exposure_id,
         ccd=ccd.ccd,
@@ -46,7 +50,7 @@ def without_folder(ccd: Ccd, moment: datetime) -> Ccd:
         changed_at=ccd.changed_at if again else moment,
         looks=ccd.looks + 1 if again else 1,
         settled_at=ccd.settled_at if again else None,
-        reason=ccd.reason if again else _NO_FOLDER,
+        reason=ccd.reason if given_up else f"{_NO_FOLDER} ({instead})" if instead else _NO_FOLDER,
         as_of=moment,
     )
 
@@ -58,7 +62,7 @@ def with_signs(exposure: Exposure, key: ExposureKey, ccd: Ccd, look: CcdSeen, po
     if own is not None:
         size = own.size if own.size is not None else ccd.tarball_size
         mtime = own.mtime if own.mtime is not None else ccd.tarball_mtime
-    foreign = tuple(sorted(file.name for file in look.tarballs if file.name != key.tarball(ccd.ccd)))
+    foreign = (*look.odd, *sorted(file.name for file in look.tarballs if file.name != key.tarball(ccd.ccd)))
     stats = {fail.name: (fail.size, fail.mtime) for fail in look.fails}
     signs = (size, mtime, foreign, stats)
     same = has_folder(ccd) and signs == (ccd.tarball_size, ccd.tarball_mtime, ccd.foreign, dict(ccd.fail_stats))
@@ -125,10 +129,10 @@ def _state(
     over = moment >= until or ccd.state is CcdState.LOST
     if not has_folder(ccd):
         if missing:
-            return CcdState.MISSING, None, _NO_FOLDER
+            return CcdState.MISSING, None, ccd.reason
         if over:
-            return CcdState.LOST, None, _kept(ccd, f"{_NO_FOLDER}; {gone}")
-        return CcdState.PENDING, None, _NO_FOLDER
+            return CcdState.LOST, None, _kept(ccd, f"{ccd.reason}; {gone}")
+        return CcdState.PENDING, None, ccd.reason
     if ccd.fails:
         step = first_fail(ccd.fails)
         return CcdState.FAILED, step, "no template overlaps it" if step == NOOVERLAPS else f"failed at {step}"
@@ -141,7 +145,7 @@ def _state(
         return CcdState.PENDING, None, "its tarball is still empty"
     if ccd.foreign:
         # Its own may still come; what another exposure left there proves nothing before that.
-        remark = f"only a foreign tarball is there: {ccd.foreign[0]}"
+        remark = f"instead of its tarball there is {ccd.foreign[0]}"
         if over or ccd.state is CcdState.BROKEN:
             return CcdState.BROKEN, None, _kept(ccd, f"{remark}; {gone}")
         return CcdState.PENDING, None, remark
@@ -153,7 +157,7 @@ def _state(
 
 def _kept(ccd: Ccd, reason: str) -> str:
     """The reason for which it was given up, not that of a later look."""
-    given_up = ccd.state in (CcdState.LOST, CcdState.BROKEN) and ccd.looks > 1
+    given_up = ccd.state in (CcdState.LOST, CcdState.BROKEN)
     return ccd.reason if given_up and ccd.reason else reason
 
 

@@ -40,8 +40,8 @@ class SeenFail:
 class FoldersSeen:
     """Listing of the exposure's dpSEASON folder: its CCD folders.
 
-    there is False when the folder itself does not exist. odd: names that look like a CCD folder of
-    this exposure and are none (``r_07_old``, a file ``r_07``).
+    there is False when there is nothing at its place (Unseen: something else is). odd: names that look like a CCD
+    folder of this exposure and are none (``r_07_old``, a file ``r_07``).
     """
 
     exposure_id: int
@@ -56,7 +56,7 @@ class ForcefilesSeen:
     """Listing of the exposure's forcephoto folder (all its plain entries).
 
     at is the moment after the last size was known, and before any CCD folder of this exposure is listed
-    in the same look. odd: what looks like a forcefile and is none (a folder, a link), in words.
+    in the same look. odd: what is named as a forcefile and is none (a folder, a link), in words.
     """
 
     exposure_id: int
@@ -70,9 +70,9 @@ class ForcefilesSeen:
 class CcdSeen:
     """Listing of one CCD's folder.
 
-    at is the moment before the listing began. there is False when the folder has gone. tarballs are
-    all ``outputs_*`` files, whosever they are; fails all files that are signs of failure. odd: what
-    looks like one of them and is no file (a folder, a link), in words.
+    at is the moment before the listing began. there is False when the folder has gone, or something else is at its
+    place (which odd tells). tarballs are its own, and the names of the first other ``outputs_*`` files; fails all
+    signs of failure. odd: what is named as a tarball and is no file (a folder, a link), in words.
     """
 
     exposure_id: int

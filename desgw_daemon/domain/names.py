@@ -18,7 +18,8 @@ _TARBALL: Final = re.compile(
     r"outputs_dp(?P<season>\d+)_(?P<nite>\d{8})_(?P<expnum>\d+)_(?P<band>[ugrizY])_(?P<ccd>\d\d)\.tar\.gz",
     re.ASCII,
 )
-_STEP_FAIL: Final = re.compile(r"RUN(?P<step>\d\d)_[A-Za-z0-9_+.-]*\.FAIL", re.ASCII)
+#: Any characters in the middle: to overlook a FAIL would make a failed CCD complete.
+_STEP_FAIL: Final = re.compile(r"RUN(?P<step>\d\d)_.*\.FAIL", re.ASCII | re.DOTALL)
 _FORCEFILE_END: Final = re.compile(r"\.(?P<kind>fits|psf)(?:\.fz)?\Z", re.ASCII)
 _FORCEFILE_CCD: Final = re.compile(r"_(?P<band>[ugrizY])_(?P<ccd>\d\d)(?=[^A-Za-z0-9])", re.ASCII)
 _NITE: Final = re.compile(r"(?:19|20)\d{6}", re.ASCII)
