@@ -42,7 +42,6 @@ class Actor:
         self._house = house
         self._environment = environment
         self._clock = clock
-        self._started: set[int] = set()
 
     def carry_out(self, snapshot: Snapshot, actions: tuple[Action, ...], now: datetime) -> tuple[str, ...]:
         """Do it all; what went wrong, one line each. What is only written down goes first, in one transaction."""
@@ -63,9 +62,12 @@ class Actor:
                         )
                     case Recheck():
                         ask_recheck(connection, action.exposure_id, at=now)
-        errors = []
+        in_the_way = self._clear_away(snapshot)
+        errors = list(in_the_way)
         for action in actions:
             if isinstance(action, Wait | Move | Recheck | WaitSeason):
+                continue
+            if in_the_way and isinstance(action, StartPostproc | LaunchPostproc):
                 continue
             try:
                 self._do(snapshot, exposures, action, now)
@@ -77,8 +79,20 @@ class Actor:
         errors += self._tidy(snapshot, now)
         return tuple(errors)
 
+    def _clear_away(self, snapshot: Snapshot) -> list[str]:
+        """Take the ini of each season's last run out of the folder. Before a run begins: its set-up reads them all."""
+        errors = []
+        newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
+        for run in newest.values():
+            if run.state not in RUN_LIVE:
+                try:
+                    self._house.postprocessor.clear_away(run)
+                except OSError as error:
+                    errors.append(f"tidy up after run {run.number} of season {run.season}: {error}")
+        return errors
+
     def _tidy(self, snapshot: Snapshot, now: datetime) -> list[str]:
-        """End what has outlived its time-out, and take the ini of a season's last run out of the folder."""
+        """End what has outlived its time-out."""
         house = self._house
         errors = []
         newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
@@ -87,12 +101,6 @@ class Actor:
                 (f"end an overdue DAGMaker of {e.expnum}", partial(house.dagmaker.end_overdue, making, now))
                 for e in snapshot.exposures
                 if (making := e.making) is not None and making.state is MakingState.RUNNING
-            ),
-            *(
-                (f"tidy up after run {run.number} of season {run.season}", partial(house.postprocessor.clear_away, run))
-                for run in newest.values()
-                # Unless the next one was written down in this very cycle.
-                if run.state not in RUN_LIVE and run.season not in self._started
             ),
             *(
                 (f"look after run {run.number} of {run.season}", partial(house.postprocessor.end_overdue, run, now))
@@ -134,7 +142,6 @@ class Actor:
     def _start_postproc(self, snapshot: Snapshot, action: StartPostproc, now: datetime) -> None:
         # Before anything is written down: the exposures stay ready, and it starts when the folder is back.
         self._house.postprocessor.check_folder()
-        self._started.add(action.season)
         choice = self.skipto(snapshot, action)
         with writing(self._house.database) as connection:
             run = claim_run(
