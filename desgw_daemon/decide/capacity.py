@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from desgw_daemon.domain.actions import Action, MakeDag, SubmitDag, Wait
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Snapshot
-from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState
+from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState, MakingState
 
 
 def limit(snapshot: Snapshot, wishes: Sequence[Action], policy: Policy) -> tuple[Action, ...]:
@@ -76,10 +76,11 @@ def _free(in_flight: int, policy: Policy) -> int:
 
 def _is_made(exposure: Exposure) -> bool:
     """Made, and waiting for its place in the grid. A held one waits for none: it must not stop the making."""
-    submission = exposure.submission
+    submission, making = exposure.submission, exposure.making
+    just_made = exposure.state is ExposureState.MAKING and making is not None and making.state is MakingState.MADE
     return (
         not exposure.held
-        and exposure.state is ExposureState.SUBMITTING
+        and (exposure.state is ExposureState.SUBMITTING or just_made)
         and (submission is None or submission.attempt != exposure.attempt)
     )
 

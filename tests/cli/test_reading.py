@@ -18,6 +18,7 @@ from desgw_daemon.cli.reading import find_place, read
 from desgw_daemon.config.loading import load
 from desgw_daemon.errors import Refused
 from desgw_daemon.wiring import policy_of
+from tests.tools import needed
 
 from . import filled
 from .conftest import change
@@ -46,9 +47,7 @@ class TestNothingElseIsTouched:
 
     @pytest.mark.parametrize("words", ALL)
     def test_trees(self, words: tuple[str, ...], night: Path) -> None:
-        strace = shutil.which("strace")
-        if strace is None:
-            pytest.fail("strace is missing, and nothing else counts system calls: apt-get install strace")
+        strace = needed("strace", "strace", "nothing else counts system calls")
         log = night / "calls"
         command = [strace, "-f", "-qq", "-o", str(log), "-e", "trace=%file", *PROGRAM, *words]
         subprocess.run(command, cwd=night, check=True, capture_output=True)

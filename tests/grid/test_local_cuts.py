@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from desgw_daemon.domain.states import SubmissionState as S
 from desgw_daemon.grid.engine import Absent, Accepted, Answered, Found, SubmitRequest
 from desgw_daemon.grid.local import LocalEngine
 from tests.grid.contract import until
+from tests.tools import needed
 
 #: What changes files, or starts, ends and awaits processes.
 CALLS: Final = (
@@ -132,8 +132,14 @@ def asked_again(place: Path) -> tuple[str, S]:
     return type(found).__name__, last
 
 
+@pytest.fixture
+def strace() -> str:
+    """The program that makes the cuts."""
+    return needed("strace", "strace", "nothing else cuts at a system call")
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace makes the cuts; .ci/run installs it")
+@pytest.mark.usefixtures("strace")
 class TestCutAtEachCall:
     """Wherever it is killed, the job runs at most once; what did not run is absent (and runs when asked for
     again), lost or failed, and never done."""

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from desgw_daemon.observe.looker import WORKER, Looker
+from tests.tools import needed
 
 
 def strace() -> str:
-    """The program, or a failure that says how to get it: what is not counted must not pass for counted."""
-    found = shutil.which("strace")
-    if found is None:
-        pytest.fail("strace is missing, and nothing else counts system calls: apt-get install strace")
-    return found
+    """The program; without it nothing is counted."""
+    return needed("strace", "strace", "nothing else counts system calls")
 
 
 def counted(log: Path) -> tuple[str, ...]:

@@ -1,0 +1,23 @@
+"""Programs that some tests drive and that python3, make and git do not bring along."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def needed(program: str, package: str, why: str) -> str:
+    """The program's path.
+
+    Where it is missing, `make test` leaves the test out and prints the reason; in CI, which installs what the tests
+    drive, the test fails: what is not tried must not pass for tried.
+    """
+    found = shutil.which(program)
+    if found is not None:
+        return found
+    said = f"{program} is missing ({why}): apt-get install {package}"
+    if os.environ.get("CI"):
+        pytest.fail(said)
+    pytest.skip(said)
