@@ -16,6 +16,7 @@ from desgw_daemon.decide.signs import has_folder, has_results, judge_ccd, with_p
 from desgw_daemon.decide.words import at, span
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.facts import CcdSeen, FoldersSeen, ForcefilesSeen, LookRequest, Sighting, Unseen
+from desgw_daemon.domain.names import ExposureKey
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Ccd, Exposure
 
@@ -59,7 +60,7 @@ def assess(
         if shown_empty and has_results(ccd) and not believed:
             doubts.append(f"the folder of {key.band}_{number:02d} held results and is shown empty")
         elif gone_at is not None:
-            ccd = without_folder(ccd, gone_at, _instead(f"{key.band}_{number:02d}", look, folders))
+            ccd = without_folder(ccd, gone_at, _instead(key, number, look, folders))
             looked_at.add(number)
         elif look is not None:
             ccd = with_signs(exposure, key, ccd, look, policy)
@@ -94,11 +95,11 @@ def _gone_at(number: int, look: CcdSeen | None, folders: FoldersSeen | None) -> 
     return folders.at if folders is not None and number not in folders.ccds else None
 
 
-def _instead(name: str, look: CcdSeen | None, folders: FoldersSeen | None) -> str | None:
+def _instead(key: ExposureKey, number: int, look: CcdSeen | None, folders: FoldersSeen | None) -> str | None:
     """What is at the place of a CCD's folder, in words."""
-    if look is not None:
-        return look.odd[0] if look.odd else None
-    return f"{name} is no folder" if folders is not None and name in folders.odd else None
+    path = key.ccd_folder(number)
+    in_the_way = look.odd if look is not None else folders is not None and path.rpartition("/")[2] in folders.odd
+    return f"{path} is no folder" if in_the_way else None
 
 
 def _any_folder(ccds: Iterable[Ccd], folders: FoldersSeen | None) -> bool:
