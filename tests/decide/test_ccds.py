@@ -108,6 +108,25 @@ class TestSettling:
         watch.pnfs.force.put(fits(1), after(hours=1), size=0)
         assert watch.look(after(hours=1, minutes=1)).ccd().settled_at is None
 
+    def test_an_empty_half_that_is_filled(self) -> None:
+        watch = Watch()
+        watch.pnfs.complete(1, after(hours=1))
+        assert watch.pnfs.force is not None
+        watch.pnfs.force.put(fits(1), after(hours=1), size=0)
+        watch.look(after(hours=1, minutes=1))
+        watch.pnfs.force.put(fits(1), after(hours=1, minutes=2))
+        assert watch.look(after(hours=1, minutes=2)).ccd().settled_at is not None
+
+    def test_a_half_that_is_written_again_counts_anew(self) -> None:
+        watch = Watch()
+        watch.pnfs.complete(1, after(hours=1))
+        watch.look_at_all(after(hours=1))
+        assert watch.pnfs.force is not None
+        watch.pnfs.force.put(fits(1), after(hours=3))
+        pair_at = watch.look_at_all(after(hours=3)).ccd().pair_at
+        assert pair_at is not None
+        assert pair_at >= after(hours=3)
+
     def test_a_pair_of_another_band_is_none(self) -> None:
         watch = Watch()
         watch.pnfs.tarball(1, after(hours=1))
@@ -282,6 +301,12 @@ class TestEarlierAttempts:
         assert ccd.state is CcdState.LOST
         assert "does not count: its tarball" in (ccd.reason or "")
 
+    def test_an_old_empty_tarball_is_not_broken_but_waits_for_its_successor(self) -> None:
+        watch = Watch()
+        watch.pnfs.tarball(1, self.OLD, size=0)
+        watch.look(after(hours=1))
+        assert watch.look(after(hours=5)).ccd().state is CcdState.PENDING
+
     def test_old_forcefiles_settle_nothing(self) -> None:
         watch = Watch()
         watch.pnfs.pair(1, self.OLD)
@@ -416,6 +441,12 @@ class TestUnseen:
         assert watch.exposure.as_of == after(hours=1)
         watch.look(after(hours=1, minutes=10))
         assert watch.exposure.unseen_since == after(hours=1, minutes=9)
+
+    def test_several(self) -> None:
+        watch = Watch()
+        for ccd in (1, 3, 4):
+            watch.pnfs.ccds[ccd].broken = f"i_{ccd:02d}: Input/output error"
+        assert watch.look(after(hours=1)).exposure.unseen_problem == "i_01: Input/output error (and 2 more)"
 
     def test_others_are_seen_all_the_same(self) -> None:
         watch = Watch()

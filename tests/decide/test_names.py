@@ -12,6 +12,7 @@ from desgw_daemon.domain.names import (
     ccd_of_folder,
     fail_step,
     first_fail,
+    is_band,
     is_fail,
     is_nite,
     is_tarball,
@@ -215,3 +216,10 @@ class TestNites:
     )
     def test_no_days(self, nite: str) -> None:
         assert not is_nite(nite)
+
+
+class TestBands:
+    """SEdiff takes u g r i z Y; VR is in the exposure database and is refused."""
+
+    def test_bands(self) -> None:
+        assert [band for band in ("u", "g", "r", "i", "z", "Y", "VR", "y", "", "gr") if is_band(band)] == list(BANDS)
