@@ -126,7 +126,7 @@ class DagStatus:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The DAGs that the engine knows, by tag. One that is missing here is not known to it."""
+    """The DAGs that the engine knows, by tag. For one that is missing here, `find` tells whether it is known at all."""
 
     dags: Mapping[str, DagStatus]
 

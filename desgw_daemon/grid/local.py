@@ -85,8 +85,9 @@ class LocalEngine(Engine):
             return NoAnswer(str(error))
 
     def status(self, tags: Collection[str]) -> StatusOutcome:
-        """What the runners have written, and whether they live."""
+        """What the runners have written, and whether they live. One that cannot be read keeps no other back."""
         found = {}
+        problems = []
         for tag in tags:
             folder = self._root / checked(tag)
             try:
@@ -94,7 +95,9 @@ class LocalEngine(Engine):
                 if child.state != "absent":
                     found[tag] = _dag_status(folder, child)
             except OSError as error:
-                return NoAnswer(str(error))
+                problems.append(str(error))
+        if problems and not found:  # not one tag's own trouble
+            return NoAnswer(problems[0])
         return Answered(found)
 
     def hold(self, tag: str) -> OrderOutcome:

@@ -194,6 +194,17 @@ class TestNoAnswer:
         assert isinstance(bench.submit("t1", dag(("parallel", ["a ok"]))), Unclear)
         (bench.root / "t1" / "keeper").unlink()
 
+    def test_one_of_several(self, bench: LocalBench) -> None:
+        bench.accepted("t1", dag(("parallel", ["a ok"])))
+        bench.accepted("t2", dag(("parallel", ["a ok"])))
+        bench.until("t2", S.DONE)
+        shutil.rmtree(bench.root / "t1" / "keeper")
+        (bench.root / "t1" / "keeper").write_text("a file where a folder should be")
+        answer = bench.engine().status(["t1", "t2"])
+        assert isinstance(answer, Answered) and set(answer.dags) == {"t2"}
+        assert isinstance(bench.engine().find("t1"), NoAnswer)
+        (bench.root / "t1" / "keeper").unlink()
+
     def test_no_room_for_the_state(self, bench: LocalBench) -> None:
         bench.root.write_text("a file where a folder should be")
         outcome = bench.submit("t1", dag(("parallel", ["a ok"])))
