@@ -11,9 +11,9 @@ from typing import Final
 
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.states import CcdState, MakingState, SubmissionState
+from desgw_daemon.store.adding import Wish, add
 from desgw_daemon.store.database import create_or_check, writing
 from desgw_daemon.store.looks import record_look
-from desgw_daemon.store.adding import Wish, add
 from desgw_daemon.store.queue import hold, remove
 
 from .night import Night

@@ -16,13 +16,13 @@ from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile
 from desgw_daemon.domain.states import ENDED, CcdState, MakingState, RunState, SubmissionState
+from desgw_daemon.store.adding import Wish, add
 from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.claims import claim_making, claim_run, claim_submission, set_reason
 from desgw_daemon.store.cycle import begin_poll, set_alerts, write_poll
 from desgw_daemon.store.journal import move_exposure, move_making, move_run, move_submission
 from desgw_daemon.store.load import load_snapshot
 from desgw_daemon.store.looks import record_forcefile_counts, record_look
-from desgw_daemon.store.adding import Wish, add
 from desgw_daemon.store.queue import pick
 from desgw_daemon.store.runs import record_step
 
