@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -135,8 +135,13 @@ def _why(old: Ccd | None, ccd: Ccd) -> str:
     return late + (ccd.reason or "its tarball is there")
 
 
+def _columns(fact: Ccd | Forcefile) -> dict[str, Any]:
+    # Not asdict: it copies every value deeply, which is 40% of what a first look at 300 exposures costs.
+    return {field.name: getattr(fact, field.name) for field in fields(fact)}
+
+
 def _row(ccd: Ccd) -> dict[str, Any]:
-    values = asdict(ccd)
+    values = _columns(ccd)
     values["state"] = ccd.state.value
     for name in ("fails", "stale", "foreign"):
         values[name] = list(values[name])
@@ -158,7 +163,7 @@ def _forcefiles(connection: Connection, before: Exposure, after: Exposure) -> No
                 name: statement.excluded[name] for name in ("size", "mtime", "whole_at", "as_of", "ccd", "band", "kind")
             },
         )
-        connection.execute(statement, [asdict(file) for file in changed])
+        connection.execute(statement, [_columns(file) for file in changed])
 
 
 def _told(file: Forcefile | None) -> tuple[object, ...] | None:
