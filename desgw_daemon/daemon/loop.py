@@ -7,11 +7,18 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    JobExecutionEvent,
+    JobSubmissionEvent,
+)
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
@@ -50,6 +57,8 @@ class Daemon:
         self._house = build(loaded.config, database, clock)
         self._stop = threading.Event()
         self._look_at_config = threading.Event()
+        #: When cycles are wanted beside the regular ones. Shared by watchers, signals and cycles: its steps are atomic.
+        self._wanted: deque[datetime] = deque()
         self._refused: ConfigError | None = None
         self._in_cycle = threading.Lock()
         self._overrun = False
@@ -74,6 +83,7 @@ class Daemon:
         signal.signal(signal.SIGHUP, lambda *_: self._config_may_have_changed())
         self._scheduler.add_listener(self._on_error, EVENT_JOB_ERROR)
         self._scheduler.add_listener(self._on_overrun, EVENT_JOB_MAX_INSTANCES)
+        self._scheduler.add_listener(self._catch_up, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
         self._scheduler.add_job(
             self._cycle,
             IntervalTrigger(seconds=config.poll.interval.total_seconds(), timezone=UTC),
@@ -114,6 +124,7 @@ class Daemon:
             if self._stop.is_set():
                 return
             self._overrun = False
+            self._forget_wanted(datetime.now(UTC))
             if self._look_at_config.is_set() or self._unwatched:
                 self._look_at_config.clear()
                 self._take_config()
@@ -129,9 +140,24 @@ class Daemon:
         self._soon(self._loaded.config.queue.inbox_settle + timedelta(milliseconds=100))
 
     def _soon(self, after: timedelta = timedelta(0)) -> None:
-        """A cycle now, or after a while if none comes before; the regular ones go on from there."""
-        job = self._scheduler.get_job(_CYCLE)
+        """A cycle now, or after a while; the regular ones go on from there."""
         when = datetime.now(UTC) + after
+        self._wanted.append(when)
+        self._bring_forward(when)
+
+    def _catch_up(self, _: JobExecutionEvent) -> None:
+        """What is still wanted after a cycle: the scheduler has dropped what came while it was under way."""
+        if wanted := tuple(self._wanted):
+            self._bring_forward(min(wanted))
+
+    def _forget_wanted(self, now: datetime) -> None:
+        """The cycle that begins now is the one that was wanted."""
+        for _ in range(len(self._wanted)):
+            if (when := self._wanted.popleft()) > now:
+                self._wanted.append(when)
+
+    def _bring_forward(self, when: datetime) -> None:
+        job = self._scheduler.get_job(_CYCLE)
         if job is not None and not self._stop.is_set() and when < job.next_run_time:
             job.modify(next_run_time=when)
 

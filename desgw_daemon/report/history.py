@@ -36,7 +36,7 @@ def _tell(log: Log, row: Told) -> None:
     change = f"{row.before or 'new'} -> {row.after}: {row.why}"
     # The exposure itself stands at the head of the line.
     text = change if row.kind == "exposure" else f"{row.subject}: {change}"
-    if row.expnum is None or row.season is None:
+    if row.season is None:
         _write(log, row, text)
         return
     with bind_exposure(expnum=row.expnum, nite=row.nite, season=row.season):

@@ -102,8 +102,8 @@ class Log:
 
 
 @contextmanager
-def bind_exposure(*, expnum: int, nite: str | None, season: int) -> Iterator[None]:
-    """Every record logged inside (by this thread) is about this exposure."""
+def bind_exposure(*, expnum: int | None, nite: str | None, season: int) -> Iterator[None]:
+    """Every record logged inside (by this thread) is about this exposure, or about the season as a whole."""
     with structlog.contextvars.bound_contextvars(expnum=expnum, nite=nite, season=season):
         yield
 

@@ -135,6 +135,7 @@ class House:
         begun = time.monotonic()
         self.daemon.send_signal(number)
         code = self.daemon.wait(DEADLINE)
+        self.daemon = None
         assert code == (-number if number == signal.SIGKILL else 0), self._said.read_text()
         return time.monotonic() - begun
 
@@ -184,6 +185,8 @@ class House:
         connection = sqlite3.connect(path, timeout=DEADLINE)
         connection.row_factory = sqlite3.Row
         try:
+            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                return []  # it is being made
             return [dict(row) for row in connection.execute(query, values)]
         finally:
             connection.close()
