@@ -34,7 +34,7 @@ demo: $(VENV)/ready-run
 	@$(BIN)/desgw-daemon demo
 
 test: $(VENV)/ready-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/ready-dev
 	@$(BIN)/ruff format --check .

@@ -61,7 +61,7 @@ class TestAttention:
             " 47 of 59: queue retry"
         )
 
-    @pytest.mark.parametrize("state", set(ExposureState) - {ExposureState.ATTENTION})
+    @pytest.mark.parametrize("state", sorted(set(ExposureState) - {ExposureState.ATTENTION}))
     def test_in_no_other_state(self, state: ExposureState) -> None:
         assert up(ready(state=state)) == {}
 
