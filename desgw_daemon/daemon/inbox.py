@@ -9,7 +9,7 @@ import os
 import pwd
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from desgw_daemon.daemon.resolving import resolve
@@ -40,12 +40,12 @@ def take_lists(house: House, log: Log, now: datetime) -> InboxOutcome:
         try:
             refusal = _take(house, log, dropped, now)
             if refusal:
-                _refuse(log, dropped.path, dropped.season, refusal, now)
+                _refuse(log, dropped.path, dropped.season, refusal)
         except OSError as error:
             problems.append(_words(dropped.path, error))
     for refused in scan.refused:
         try:
-            _refuse(log, refused.path, None, (refused.problem,), now)
+            _refuse(log, refused.path, None, (refused.problem,))
         except OSError as error:
             problems.append(_words(refused.path, error))
     return InboxOutcome(problems=tuple(problems), ignored=scan.ignored)
@@ -74,7 +74,7 @@ def _take(house: House, log: Log, dropped: DroppedList, now: datetime) -> tuple[
             source=f"{name} (inbox)",
         )
     with suppress(FileNotFoundError):  # taken away again, too late
-        dropped.path.rename(_target(dropped.path, folder, now))
+        dropped.path.rename(_target(dropped.path, folder))
     log.info(
         Event.LIST_TAKEN,
         f"{name}: {len(added.new) + len(added.again)} exposures queued for season {dropped.season},"
@@ -86,8 +86,12 @@ def _take(house: House, log: Log, dropped: DroppedList, now: datetime) -> tuple[
     return ()
 
 
-def _refuse(log: Log, path: Path, season: int | None, problems: tuple[str, ...], now: datetime) -> None:
-    target = _target(path, _folder(path, REFUSED), now)
+def _refuse(log: Log, path: Path, season: int | None, problems: tuple[str, ...]) -> None:
+    folder = _folder(path, REFUSED)
+    try:
+        target = _target(path, folder)
+    except FileNotFoundError:  # taken away again
+        return
     why = target.with_name(target.name + ".why")
     # Before the list: whoever finds it there finds its why, too.
     why.write_text("This list was refused as a whole:\n" + "".join(f"{problem}\n" for problem in problems))
@@ -110,9 +114,14 @@ def _folder(path: Path, name: str) -> Path:
     return folder
 
 
-def _target(path: Path, folder: Path, now: datetime) -> Path:
-    """Where a dealt-with list goes: over nothing that is there."""
-    return folder / target_name(path.name, now, [found.name for found in folder.iterdir()])
+def _target(path: Path, folder: Path) -> Path:
+    """Where a dealt-with list goes: over nothing that is there.
+
+    It is named by the time when it was dropped, which a second attempt after a crash finds again. Raises
+    FileNotFoundError when it is no longer there.
+    """
+    dropped_at = datetime.fromtimestamp(path.lstat().st_ctime, UTC)
+    return folder / target_name(path.name, dropped_at, [found.name for found in folder.iterdir()])
 
 
 def _owner(path: Path) -> str:

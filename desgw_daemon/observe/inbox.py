@@ -85,14 +85,14 @@ def scan_inbox(folder: Path, *, settle: timedelta, now: datetime) -> InboxScan:
     )
 
 
-def target_name(name: str, now: datetime, existing: Collection[str]) -> str:
+def target_name(name: str, dropped_at: datetime, existing: Collection[str]) -> str:
     """A name for a list in taken/ or refused/ that overwrites none of the existing ones.
 
     The time goes first, so that they sort by it. A name too long for it is cut at the end of its stem.
     """
     stem = name.removesuffix(_ENDING)
     for number in range(1, len(existing) + 2):
-        before = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}_"
+        before = f"{dropped_at.astimezone(UTC):%Y%m%dT%H%M%SZ}_"
         after = _ENDING if number == 1 else f"_{number}{_ENDING}"
         room = _LONGEST_NAME - len(before) - len(after)
         target = before + os.fsdecode(os.fsencode(stem)[:room]) + after
