@@ -15,6 +15,7 @@ from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.actions import MakeDag
 from desgw_daemon.domain.snapshot import Exposure, Making
 from desgw_daemon.domain.states import MakingState
+from desgw_daemon.observe.plainfile import open_plain
 from desgw_daemon.store.claims import claim_making
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.journal import move_making
@@ -90,7 +91,8 @@ class DagMaker:
             self._workflow / f"desgw_pipeline_{expnum}.dag",
         ):
             try:
-                data = leftover.read_bytes()
+                with open_plain(leftover) as file:
+                    data = file.read()
             except FileNotFoundError:
                 continue
             # Copied, then removed: the two folders may lie on different file systems.

@@ -18,6 +18,7 @@ from desgw_daemon.domain.actions import Reconcile, SubmitDag
 from desgw_daemon.domain.snapshot import Exposure, Submission
 from desgw_daemon.domain.states import SubmissionState
 from desgw_daemon.grid.engine import Absent, Accepted, Engine, Found, NoAnswer, Rejected, SubmitRequest, Unclear
+from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.store.claims import claim_submission
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.journal import move_submission
@@ -131,8 +132,9 @@ class Submitter:
     ) -> None:
         dag = Path(submission.dag_path)
         try:
-            digest = hashlib.sha256(dag.read_bytes()).hexdigest()
-        except FileNotFoundError:
+            with open_plain(dag) as file:
+                digest = hashlib.sha256(file.read()).hexdigest()
+        except (FileNotFoundError, NotAFileError):
             digest = None
         if digest != submission.dag_sha256:
             why = f"{dag} was {'removed' if digest is None else 'changed'} since its submission was decided"

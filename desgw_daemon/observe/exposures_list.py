@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from desgw_daemon.observe.plainfile import open_plain
 
 #: A number longer than this in the first column is none of ours (bytes, blanks in front of it included).
 _FIRST_COLUMN = 32
@@ -55,11 +56,8 @@ class ExposuresList:
     def lookup(self, expnums: Collection[int]) -> Lookup:
         """What the file says of these exposures, with at most one pass over it."""
         try:
-            # Without O_NONBLOCK, opening a pipe would wait for its writer.
-            with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+            with open_plain(self._path) as file:
                 version = _version(file)
-                if version is None:
-                    return Lookup(found={}, problem=f"{self._path} is no file")
                 if version != self._version:
                     self._version, self._known = version, {}
                 wanted = {expnum for expnum in expnums if expnum not in self._known}
@@ -73,10 +71,10 @@ class ExposuresList:
         return Lookup(found={n: data for n in expnums if (data := self._known[n]) is not None})
 
 
-def _version(file: IO[bytes]) -> tuple[int, int, int] | None:
-    """What changes when the file does; None for what is no file."""
+def _version(file: IO[bytes]) -> tuple[int, int, int]:
+    """What changes when the file does."""
     status = os.fstat(file.fileno())
-    return (status.st_ino, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _read(file: IO[bytes], wanted: Collection[int]) -> dict[int, ExposureData | None]:

@@ -5,6 +5,7 @@ Must not decide what follows: it names what is wrong, and the caller knows the e
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from typing import Final
 
 from desgw_daemon.grid.dagcheck import check_dag
 from desgw_daemon.grid.dagfile import DagError, parse_dag
-from desgw_daemon.observe.text import last_lines, plain_text
+from desgw_daemon.observe.plainfile import open_plain
+from desgw_daemon.observe.text import last_lines, plain_name, plain_text
 
 #: What DAGMaker.sh says when it has found no template; it goes on all the same.
 _NO_TEMPLATE: Final = "NO TEMPLATE IMAGES, DIFFIMG WILL FAIL"
@@ -30,7 +32,9 @@ _MOST_DAG: Final = 20_000_000
 #: nothing older than its start can be as young as this.
 _CLOCKS: Final = timedelta(seconds=10)
 #: Errors that say something about the file. Others are the disk's, and pass.
-_OF_THE_FILE: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+_OF_THE_FILE: Final = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.EACCES, errno.EPERM}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,8 @@ def read_making(
         except DagError as error:
             problems.append(f"its DAG is broken: {error}")
     return MakingEvidence(
-        problems=tuple(problems),
+        # They quote the DAG, and may be shown on a terminal.
+        problems=tuple(plain_name(problem) for problem in problems),
         dag_sha256=None if data is None else hashlib.sha256(data).hexdigest(),
         last_lines=last_lines(output, _LAST_LINES),
     )
@@ -86,19 +91,23 @@ def _done(path: Path, started_at: datetime) -> Iterator[str]:
     try:
         if not _is_fresh(path.stat(), started_at):
             yield f"{name} is older than this run: it left none"
-    except _OF_THE_FILE:
+    except OSError as error:
+        if error.errno not in _OF_THE_FILE:
+            raise
         yield f"it left no {name}"
 
 
 def _read_dag(path: Path, started_at: datetime) -> tuple[bytes | None, str | None]:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             if not _is_fresh(os.fstat(file.fileno()), started_at):
                 return None, f"{path.name} is older than this run: it left none"
             data = file.read(_MOST_DAG + 1)
     except FileNotFoundError:
         return None, f"it left no {path.name}"
-    except _OF_THE_FILE as error:
+    except OSError as error:
+        if error.errno not in _OF_THE_FILE:
+            raise
         return None, f"{path.name} cannot be read: {error.strerror}"
     return (data, None) if len(data) <= _MOST_DAG else (None, f"{path.name} is longer than {_MOST_DAG} bytes")
 
@@ -109,8 +118,10 @@ def _is_fresh(status: os.stat_result, started_at: datetime) -> bool:
 
 def _output(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _MOST))
             return plain_text(file.read())
-    except _OF_THE_FILE:
+    except OSError as error:
+        if error.errno not in _OF_THE_FILE:
+            raise
         return ""

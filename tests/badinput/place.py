@@ -27,6 +27,14 @@ auto = false
 """
 
 
+def list_line(expnum: int, band: str = "i", nite: str = "20200304") -> bytes:
+    """A line of exposures.list."""
+    return (
+        f"{expnum:>8} {nite:>9}  58912.130000  186.000000 -12.000000 {band:>6}    90.00   2019B-0353  object    0.94"
+        "  DESGW hex\n"
+    ).encode()
+
+
 class Place:
     """Folders, a daemon.toml, and commands."""
 
@@ -77,6 +85,11 @@ class Place:
         assert done.returncode == code, f"{words}: {done.returncode} {done.stdout} {done.stderr}"
         assert done.stderr.startswith("desgw-daemon: ") and done.stderr.count("\n") == 1, done.stderr
         return done.stderr
+
+    def put_list(self, text: bytes) -> None:
+        """Write exposures.list, its header first."""
+        header = b" EXPNUM NITE MJD_OBS RADEG DECDEG BAND EXPTIME PROPID OBSTYPE TEFF OBJECT\n"
+        (self.workflow / "exposures.list").write_bytes(header + text)
 
     def adopt(self) -> None:
         """Watch every exposure that is on /pnfs."""

@@ -152,5 +152,5 @@ class TestAway:
         begin = time.monotonic()
         assert ExposuresList(tmp_path).lookup([900001]).problem == f"{tmp_path} cannot be read: Is a directory"
         pipe = tmp_path / "pipe"
-        assert ExposuresList(pipe).lookup([900001]).problem == f"{pipe} is no file"
+        assert ExposuresList(pipe).lookup([900001]).problem == f"{pipe} cannot be read: Not a regular file"
         assert time.monotonic() - begin < 5
