@@ -76,12 +76,12 @@ def _free(in_flight: int, policy: Policy) -> int:
 
 def _is_made(exposure: Exposure) -> bool:
     """Made, and waiting for its place in the grid. A held one waits for none: it must not stop the making."""
-    submission, making = exposure.submission, exposure.making
+    making = exposure.making
     just_made = exposure.state is ExposureState.MAKING and making is not None and making.state is MakingState.MADE
     return (
         not exposure.held
         and (exposure.state is ExposureState.SUBMITTING or just_made)
-        and (submission is None or submission.attempt != exposure.attempt)
+        and exposure.own_submission is None
     )
 
 

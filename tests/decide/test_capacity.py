@@ -74,10 +74,17 @@ class TestMadeAhead:
         policy = replace(POLICY, submit_max_in_flight=4, dagmaker_made_ahead=1)
         assert numbers(planned(submitted(1), *queue(5, first=2), policy=policy), MakeDag) == [2, 3, 4, 5]
 
-    def test_held_ones_do_not_stop_the_others_for_ever(self) -> None:
+    def test_held_ones_do_not_stop_the_others(self) -> None:
         policy = replace(POLICY, submit_max_in_flight=1, dagmaker_made_ahead=1)
         held = [replace(made(n), held=True) for n in (1, 2)]
-        assert numbers(planned(held[0], *queue(1, first=3), policy=policy), MakeDag) == [3]
+        assert numbers(planned(submitted(4), *held, *queue(1, first=3), policy=policy), MakeDag) == [3]
+
+    @pytest.mark.parametrize("state", [ExposureState.MAKING, ExposureState.SUBMITTING])
+    def test_one_that_is_made_anew_counts_at_once(self, state: ExposureState) -> None:
+        policy = replace(POLICY, submit_max_in_flight=1, dagmaker_made_ahead=1)
+        old = submission(2, SubmissionState.DONE, ended_at=after())
+        again = replace(made(2), state=state, attempt=2, makings=(making(2, attempt=2),), submissions=(old,))
+        assert numbers(planned(submitted(4), again, *queue(1, first=3), policy=policy), MakeDag) == []
 
 
 class TestInFlight:
