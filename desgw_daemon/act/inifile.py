@@ -18,19 +18,21 @@ from desgw_daemon.errors import Refused
 GENERAL: Final = "general"
 #: Where Python 2's ConfigParser sees a comment begin.
 _COMMENT: Final = re.compile(r"\s;.*\Z")
+#: An error of the parser quotes the line, which may be of any length (characters).
+_LONGEST: Final = 200
 
 
 def fill_template(template: str, values: Mapping[str, str]) -> str:
     """The template's text with these keys of [general] set. Inline comments stay.
 
-    Raises Refused when the template cannot be read, lacks [general] or one of the keys, or a value cannot be written so
-    that both readers read it back.
+    Raises Refused when the template is no ini file, lacks [general] or one of the keys, has several lines for one, or a
+    value cannot be written so that both readers read it back.
     """
     updater = ConfigUpdater(inline_comment_prefixes=None)
     try:
         updater.read_string(template)
     except configparser.Error as error:
-        raise Refused(f"the template cannot be read: {' '.join(str(error).split())}") from error
+        raise Refused(f"the template is no ini file: {' '.join(str(error).split())[:_LONGEST]}") from error
     if not updater.has_section(GENERAL):
         raise Refused(f"the template has no section [{GENERAL}]")
     section = updater[GENERAL]
@@ -39,11 +41,28 @@ def fill_template(template: str, values: Mapping[str, str]) -> str:
             raise Refused(f"{key} = {value!r} cannot be written into an ini file")
         if key not in section:
             raise Refused(f"the template has no key {key} in [{GENERAL}]")
-        comment = _COMMENT.search((section[key].value or "").splitlines()[0] if section[key].value else "")
-        rest = (section[key].value or "").splitlines()[1:]
-        # A comment line that begins in the first column belongs to the next entry; an indented one, to the value.
-        section[key].value = "\n".join([value + (comment.group() if comment else ""), *rest])
-    return str(updater)
+        before = section[key].value or ""
+        if "\n" in before:
+            # For Python 2, an indented comment below a value is a part of it.
+            raise Refused(f"the template's {key} has a value of several lines")
+        comment = _COMMENT.search(before)
+        section[key].value = value + (comment.group() if comment else "")
+    filled = str(updater)
+    try:
+        found = _as_read(filled)
+    except configparser.Error as error:
+        raise Refused(f"the template is no ini file: {' '.join(str(error).split())[:_LONGEST]}") from error
+    for key, value in values.items():
+        if found.get(key) != value:
+            raise Refused(f"{key} would be read as {found.get(key)!r} from the template, not as {value!r}")
+    return filled
+
+
+def _as_read(text: str) -> dict[str, str]:
+    """[general] as Python 2 reads it. Raises configparser.Error."""
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";",), strict=False)
+    parser.read_string(text)
+    return {key: value.strip() for key, value in parser.items(GENERAL)}
 
 
 def _is_writable(value: str) -> bool:

@@ -22,6 +22,7 @@ from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.snapshot import PostprocRun
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.errors import Refused
+from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.observe.postproc import ini_settings
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.journal import move_run
@@ -30,6 +31,10 @@ from desgw_daemon.store.journal import move_run
 STAGE: Final = "stage"
 SKIPTO: Final = "skipto"
 PREPARED: Final = "prepare.out"
+#: A comment may be in any encoding: its bytes stay as they are.
+_BYTES: Final = ("utf-8", "surrogateescape")
+#: The real one has 5 kB.
+_MOST_TEMPLATE: Final = 1_000_000
 #: Stages that the script writes down, in order.
 STAGES: Final = ("setup", "links", "trial", "program")
 
@@ -104,7 +109,7 @@ class Postprocessor:
             self.check_folder()
             try:
                 self._prepare(run, folder)
-            except (Refused, FileNotFoundError) as problem:
+            except Refused as problem:
                 why = f"not started: {problem}"
                 with writing(self._database) as connection:
                     move_run(connection, run, RunState.FAILED, at=now, why=why, ended_at=now)
@@ -159,7 +164,7 @@ class Postprocessor:
         list_name = self._list_name(run, listing)
         settings = self._settings
         ini = fill_template(
-            settings.template.read_text(),
+            self._template(),
             {
                 "season": str(run.season),
                 "exposures_listfile": list_name,
@@ -167,13 +172,26 @@ class Postprocessor:
             },
         )
         values = ini_settings(ini)
-        if not values.outdir or any(character.isspace() for character in values.outdir):
-            raise Refused(f"{settings.template}: outdir = {values.outdir!r}: it must be there, and hold no blanks")
-        for name, data in ((list_name, listing), (ini_name(run.season), ini.encode())):
+        outdir = values.outdir
+        if not outdir or not outdir.isprintable() or any(character.isspace() for character in outdir):
+            raise Refused(f"{settings.template}: outdir = {outdir[:100]!r}: it must be there, and hold no blanks")
+        for name, data in ((list_name, listing), (ini_name(run.season), ini.encode(*_BYTES))):
             write_whole(folder / name, data)
             write_whole(settings.folder / name, data)
-        table = Path(values.outdir) / "masterlist" / values.filename_1
-        write_whole(folder / "start.sh", self._script(run, folder, values.outdir, table).encode())
+        table = Path(outdir) / "masterlist" / values.filename_1
+        write_whole(folder / "start.sh", self._script(run, folder, outdir, table).encode(*_BYTES))
+
+    def _template(self) -> str:
+        """The template's text. Raises Refused when it is none, OSError when the disk does not answer."""
+        path = self._settings.template
+        try:
+            with open_plain(path) as file:
+                data = file.read(_MOST_TEMPLATE + 1)
+        except (FileNotFoundError, NotAFileError, PermissionError) as error:
+            raise Refused(f"{path} cannot be read: {error.strerror}") from error
+        if len(data) > _MOST_TEMPLATE:
+            raise Refused(f"{path} is longer than {_MOST_TEMPLATE} bytes: it is no template")
+        return data.decode(*_BYTES)
 
     def _list_name(self, run: PostprocRun, listing: bytes) -> str:
         """``complete_exposures_S{season}_{YYYYMMDD_HH-MM}.list``; with the run's number if that name is taken."""

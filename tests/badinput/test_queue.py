@@ -89,7 +89,7 @@ class TestBadExposuresList:
             (_pipe, WAITS, "exposures.list cannot be read: Not a regular file; exposures without band and nite wait"),
             (_binary, WAITS, "941301 is not in exposures.list yet: it waits for its data"),
             (_torn, WAITS, "941301 is not in exposures.list yet: it waits for its data"),
-            (_huge_line, KNOWN, "1 exposures queued"),
+            (_huge_line, KNOWN, "1 exposure queued"),
         ],
     )
     def test_it_waits(self, tmp_path: Path, spoil: Callable[[Place], None], expnum: int, words: str) -> None:
