@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from desgw_daemon.cli.opening import changing, looking, open_config, season_number, utc_now, who
+from desgw_daemon.errors import UsageError
 
 if TYPE_CHECKING:
     from desgw_daemon.domain.snapshot import Snapshot
@@ -123,6 +124,12 @@ def _run(args: argparse.Namespace) -> int:
 
     season = season_number(args.season)
     loaded = open_config(args)
+    most = loaded.config.postproc.max_skipto
+    if args.skipto is not None and args.skipto > most:
+        raise UsageError(
+            f"--skipto {args.skipto} is above postproc.max_skipto = {most}: run_postproc.py would die of it; raise the"
+            " key first if a newer script has mended that"
+        )
     with changing(loaded) as connection:
         said = ask_postproc(connection, season=season, skipto=args.skipto, who=who(), at=utc_now())
     print(f"post-processing of season {season} is asked for: {said}")
@@ -135,6 +142,7 @@ def _skipto(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json
     from desgw_daemon.daemon.acting import skipto_for
     from desgw_daemon.decide.postproc import fingerprint, members_of
+    from desgw_daemon.decide.words import plural
     from desgw_daemon.store.load import load_snapshot
     from desgw_daemon.wiring import policy_of
 
@@ -154,7 +162,7 @@ def _skipto(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"season": season, "expnums": [e.expnum for e in members], **asdict(choice)})
         return 0
-    print(f"season {season}, {len(members)} exposures: SKIPTO {choice.skipto}: {choice.reason}")
+    print(f"season {season}, {plural(len(members), 'exposure')}: SKIPTO {choice.skipto}: {choice.reason}")
     for row in choice.rows:
         print(f"  {'yes' if row.possible else ' no'}  SKIPTO {row.skipto}: {row.reason}")
     return 0

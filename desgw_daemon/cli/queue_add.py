@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def add(args: argparse.Namespace) -> int:
     """Carry out `queue add`. Raises UsageError when anything in it cannot be taken."""
     from desgw_daemon.daemon.resolving import resolve
+    from desgw_daemon.decide.words import plural
     from desgw_daemon.observe.exposures_list import ExposuresList
     from desgw_daemon.store.adding import add as add_to_queue
 
@@ -43,7 +44,8 @@ def add(args: argparse.Namespace) -> int:
         print(f"already there: {known}")
     for expnum in added.again:
         print(f"back in the queue as a new attempt: {expnum}")
-    print(f"{len(added.new) + len(added.again)} exposures queued for season {season}; {len(added.known)} already there")
+    queued = plural(len(added.new) + len(added.again), "exposure")
+    print(f"{queued} queued for season {season}; {len(added.known)} already there")
     return 0
 
 

@@ -11,6 +11,7 @@ from desgw_daemon.errors import Refused, UsageError
 
 def adopt(args: argparse.Namespace) -> int:
     """Carry out `queue adopt`. Raises Refused when nothing was found or the answer was no."""
+    from desgw_daemon.decide.words import plural
     from desgw_daemon.domain.names import is_nite
     from desgw_daemon.observe.adopt import find_exposures, find_nites
     from desgw_daemon.store.adding import Wish
@@ -28,15 +29,14 @@ def adopt(args: argparse.Namespace) -> int:
             raise Refused(f"{listed.problem}; try again when it answers")
         nites = listed.nites
         if not args.yes:
-            _ask(
-                f"{len(nites)} nite folders of {root / 'exp'} would be listed, and one folder for each exposure in them"
-            )
+            folders = plural(len(nites), "nite folder")
+            _ask(f"{folders} of {root / 'exp'} would be listed, and one folder for each exposure in them")
     found = find_exposures(root, season, nites, calls_per_second=calls_per_second)
     for problem in found.problems:
         print(f"left out: {problem}")
-    cost = f"{found.calls.listings} listings"
+    cost = plural(found.calls.listings, "listing")
     if not found.exposures:
-        raise Refused(f"no exposure of season {season} was found in {len(nites)} nites ({cost})")
+        raise Refused(f"no exposure of season {season} was found in {plural(len(nites), 'nite')} ({cost})")
     with changing(loaded) as connection:
         added = add_to_queue(
             connection,
@@ -50,8 +50,8 @@ def adopt(args: argparse.Namespace) -> int:
         )
     for known in added.known:
         print(f"already there: {known}")
-    count = len(added.new) + len(added.again)
-    print(f"{count} exposures of season {season} are watched from now on, and never submitted ({cost})")
+    count = plural(len(added.new) + len(added.again), "exposure")
+    print(f"from now on watched, and never submitted: {count} of season {season} ({cost})")
     return 0
 
 

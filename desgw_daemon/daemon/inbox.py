@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from desgw_daemon.daemon.resolving import resolve
+from desgw_daemon.decide.words import plural
 from desgw_daemon.observe.inbox import REFUSED, TAKEN, DroppedList, scan_inbox, target_name
 from desgw_daemon.observe.lists import RefusedList, parse_list
 from desgw_daemon.observe.text import plain_name
@@ -77,7 +78,7 @@ def _take(house: House, log: Log, dropped: DroppedList, now: datetime) -> tuple[
         dropped.path.rename(_target(dropped.path, folder))
     log.info(
         Event.LIST_TAKEN,
-        f"{name}: {len(added.new) + len(added.again)} exposures queued for season {dropped.season},"
+        f"{name}: {plural(len(added.new) + len(added.again), 'exposure')} queued for season {dropped.season},"
         f" {len(added.known)} were there already",
         season=dropped.season,
     )

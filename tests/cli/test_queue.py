@@ -126,7 +126,7 @@ class TestTwice:
         said = house.ok("queue", "add", first, write(house, "938526\n", "second.list"), "938524", "--season", "2206")
         assert "already there: 938525 i (season 2206, nite 20200304) is queued since" in said
         assert "938524 stands there before 938524, too: taken once" in said
-        assert "1 exposures queued for season 2206; 2 already there" in said
+        assert "1 exposure queued for season 2206; 2 already there" in said
         assert listed(house)[:2] == before
         assert numbers(house) == [938524, 938525, 938526]
 

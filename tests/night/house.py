@@ -171,6 +171,12 @@ class House:
         """Wait until these exposures are in this state."""
         self.until(lambda: all(self.exposure(expnum)["state"] == state for expnum in expnums), f"{expnums} are {state}")
 
+    def cycles(self, count: int) -> None:
+        """Wait until the daemon has come to the end of so many cycles more."""
+        query = "SELECT id FROM v_poll WHERE ended_at IS NOT NULL"
+        before = len(self.rows(query))
+        self.until(lambda: len(self.rows(query)) >= before + count, f"{count} cycles")
+
     def _shown(self) -> str:
         shown = [f"{row['expnum']} {row['state']}: {row['reason']}" for row in self.rows("SELECT * FROM v_exposure")]
         return "\n".join([*shown, *self._said.read_text().splitlines()[-15:]] if self._said.exists() else shown)

@@ -28,7 +28,8 @@ class TestInFlight:
         scenario = night_of(*(planned(expnum) for expnum in EXPNUMS), job=30)
         settings = {"submit.max_in_flight": "2", "dagmaker.made_ahead": "1", "submit.local_slots": "2"}
         house = make_house(scenario, settings)
-        house.ok("queue", "add", *map(str, EXPNUMS), "--season", "2206")
+        house.ok("queue", "add", *map(str, EXPNUMS[:-1]), "--season", "2206")
+        house.ok("queue", "add", str(EXPNUMS[-1]), "--season", "2206", "--priority", "5")
         house.start()
         house.until(lambda: len(house.runs("SEdiff.sh")) > 30, "the first DAGs run")
         house.stop(signal.SIGKILL)
@@ -42,6 +43,7 @@ class TestInFlight:
         assert len(spans) == 6, "each DAG was submitted once"
         assert max(sum(begun <= start < ended for begun, ended in spans) for start, _ in spans) == 2
         # One DAG at most was made beside those two: made_ahead.
+        assert house.runs("DAGMaker.sh")[0].argv == (str(EXPNUMS[-1]),), "its priority is higher"
         makers = sorted(run.start for run in house.runs("DAGMaker.sh"))
         assert len(makers) == 6
         for number, start in enumerate(makers):

@@ -106,3 +106,26 @@ class TestHistory:
         assert all(any(f'"event": "{name}"' in line for name in names) for line in text.splitlines())
         assert house.log(Event.LIBRARY_WARNING) == []
         assert house.log(Event.CYCLE_FAILED) == []
+
+
+class TestAlerts:
+    """An alert is raised and told once, however often the daemon starts again, and its end is told once."""
+
+    def test_across_restarts(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(938524, making="crash")))
+        house.ok("queue", "add", "938524", "--season", "2206")
+        house.start()
+        for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+            house.until(lambda: house.log(Event.ALERT_RAISED), "the alert is told")
+            house.cycles(3)
+            house.stop(number)
+            house.start()
+        house.ok("queue", "remove", "938524")
+        house.until(lambda: house.log(Event.ALERT_CLEARED), "its end is told")
+        house.stop()
+        (alert,) = house.alerts("exposure_attention")
+        assert alert["cleared_at"] is not None
+        (raised,) = house.log(Event.ALERT_RAISED)
+        (cleared,) = house.log(Event.ALERT_CLEARED)
+        for record in (raised, cleared):
+            assert (record["expnum"], record["season"]) == (938524, 2206)

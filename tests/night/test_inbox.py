@@ -32,12 +32,6 @@ def expnums(house: House) -> list[int]:
     return [row["expnum"] for row in house.rows("SELECT expnum FROM exposure ORDER BY expnum")]
 
 
-def cycle(house: House) -> None:
-    """Wait for a cycle that begins now or later."""
-    polls = len(house.rows("SELECT id FROM v_poll"))
-    house.until(lambda: len(house.rows("SELECT id FROM v_poll WHERE ended_at IS NOT NULL")) > polls, "a cycle")
-
-
 def in_taken(house: House) -> list[str]:
     return sorted(path.name.split("_", 1)[1] for path in (season_folder(house) / "taken").glob("*"))
 
@@ -68,7 +62,7 @@ class TestTaken:
                 file.write(f"{expnum} i 20200304\n")
                 file.flush()
                 begun = time.monotonic()
-                cycle(house)
+                house.cycles(1)
                 while time.monotonic() - begun < 0.6:
                     time.sleep(0.02)
                 assert expnums(house) == [], "taken while it was being written"
