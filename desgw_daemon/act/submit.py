@@ -78,7 +78,10 @@ class Submitter:
                 return self._adopt(submission, answer, now)
             case NoAnswer():
                 why = f"the queue gives no answer: {answer.reason}"
-                self._move(submission, SubmissionState.UNKNOWN, why, now, absent_at=None)
+                # Nothing had been sent of an intent: it stays one.
+                sent = submission.state is not SubmissionState.INTENT
+                after = SubmissionState.UNKNOWN if sent else SubmissionState.INTENT
+                self._move(submission, after, why, now, absent_at=None)
                 return answer.reason
             case Absent():
                 return self._absent(submission, exposure, environment, now)
@@ -113,15 +116,10 @@ class Submitter:
             self._move(submission, SubmissionState.LOST, why, now, ended_at=now)
             return why
         if sent:
-            self._move(
-                submission,
-                SubmissionState.INTENT,
-                "twice unknown to the queue: it was never submitted",
-                now,
-                absent_at=None,
-            )
-            with writing(self._database) as connection:
-                submission = submission_of(connection, submission.id)
+            # Whether it is to be submitted now is the next plan's to say: it may be held meanwhile.
+            why = "twice unknown to the queue: it was never submitted"
+            self._move(submission, SubmissionState.INTENT, why, now, absent_at=None)
+            return why
         if environment is None:
             return "it was never submitted; it will be when the set-up script works"
         self._perform(submission, exposure, environment, now)

@@ -174,7 +174,10 @@ def commands_to_try(sandbox: Sandbox, scenario: Scenario) -> Iterator[tuple[str,
     if shutil.which("sqlite3"):
         query = "SELECT expnum, ccd, state, step FROM v_failures WHERE expnum = " + str(left)
         database = _short(sandbox.state / "desgw.db")
-        yield f"sqlite3 -readonly {shlex.quote(database)} {shlex.quote(query)}", "its failures from the database itself"
+        yield (
+            f"sqlite3 {shlex.quote(f'file:{database}?immutable=1')} {shlex.quote(query)}",
+            "its failures from the database itself",
+        )
 
 
 def _program() -> str:

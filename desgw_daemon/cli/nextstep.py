@@ -82,7 +82,7 @@ def next_step(
         kept = Next(words, None, False, ("desgw-daemon resume",))
     match ExposureState(exposure["state"]):
         case ExposureState.QUEUED:
-            return kept or _queued(exposure, season, policy)
+            return kept or _stopped(status) or _queued(exposure, season, policy)
         case ExposureState.MAKING:
             return Next(
                 "when DAGMaker ends (minutes to tens of minutes; it is ended after dagmaker.timeout), its DAG is"
@@ -107,11 +107,19 @@ def next_step(
         case ExposureState.ATTENTION:
             commands = tuple(_COMMAND.findall(exposure["reason"]))
             if commands:
-                return Next("nothing before a person has acted", None, True, commands)
+                return Next("nothing, unless files on /pnfs change or a person has acted", None, True, commands)
             usual = (f"desgw-daemon queue retry {expnum}", f"desgw-daemon queue remove {expnum}")
             return Next("nothing before a person has done what stands in Why, or typed one of these", None, True, usual)
         case ExposureState.REMOVED:
             return Next("nothing: it was taken out", None, False, (f"desgw-daemon queue retry {expnum}",))
+
+
+def _stopped(status: Status) -> Next | None:
+    """Something that everybody in the queue waits for, and that has an alert: a person is wanted."""
+    up = next((alert for alert in status["alerts"] if alert["rule"] == "making_blocked"), None)
+    if up is None:
+        return None
+    return Next(f"nothing before the cause of the alert is mended: {up['text']}", None, True)
 
 
 def _queued(exposure: ExposureStatus, season: Sequence[ExposureStatus], policy: Policy) -> Next:

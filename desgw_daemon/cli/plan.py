@@ -55,21 +55,18 @@ def run(args: argparse.Namespace) -> int:
     now = datetime.now(UTC).replace(microsecond=0)
     at = moment(args.at, now) if args.at is not None else now
 
-    from desgw_daemon.cli.opening import open_config
+    from desgw_daemon.cli.opening import looking, open_config
     from desgw_daemon.cli.output import print_json, print_lines
     from desgw_daemon.cli.screen import this_screen
     from desgw_daemon.decide.plan import plan
     from desgw_daemon.store.circumstances import with_circumstances
-    from desgw_daemon.store.database import make_reading_engine, reading
     from desgw_daemon.store.load import load_snapshot
     from desgw_daemon.wiring import policy_of
 
-    config = open_config(args).config
-    engine = make_reading_engine(config.database)
-    with reading(engine) as connection:
+    loaded = open_config(args)
+    with looking(loaded) as connection:
         snapshot = with_circumstances(connection, load_snapshot(connection))
-    engine.dispose()
-    actions = plan(snapshot, policy_of(config), at)
+    actions = plan(snapshot, policy_of(loaded.config), at)
     if args.json:
         print_json({"at": at, "as_of": now, "actions": [_as_json(action, snapshot) for action in actions]})
     else:

@@ -156,9 +156,10 @@ def the_one(exposures: Sequence[ExposureStatus], scope: Scope) -> ExposureStatus
         raise nothing_known(scope)
     if len(exposures) > 1:
         named = "; ".join(map(label, exposures))
-        raise UsageError(
-            f"exposure {scope.expnum} is known {len(exposures)} times: {named}; say which with --season N or --nite N"
+        choices = " or ".join(
+            f"--season {e['season']}" + (f" --nite {e['nite']}" if e["nite"] else "") for e in exposures
         )
+        raise UsageError(f"exposure {scope.expnum} is known {len(exposures)} times: {named}; say which with {choices}")
     return exposures[0]
 
 

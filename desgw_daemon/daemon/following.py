@@ -219,7 +219,7 @@ def _record_dag(connection: Connection, submission: Submission, dag: DagStatus |
         return
     why = dag.reason or {
         SubmissionState.RUNNING: "its jobs run",
-        SubmissionState.DONE: "all its jobs ended well",
+        SubmissionState.DONE: "all its jobs ended with exit code 0; the CCDs are judged by their files",
         SubmissionState.FAILED: "at least one of its jobs failed; the CCDs are judged by their files",
     }.get(dag.state, f"the queue says {dag.state}")
     record_status(

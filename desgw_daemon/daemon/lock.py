@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -15,21 +16,28 @@ class ActLock:
     """Held by whoever carries out plans. The kernel lets go of it when its holder ends, however that was."""
 
     def __init__(self, state: Path) -> None:
-        folder = state / "locks"
-        folder.mkdir(exist_ok=True)
-        self._holder = folder / "act.holder"
-        self._lock = FileLock(folder / "act.lock", mode=0o664, timeout=0)
+        self._folder = state / "locks"
+        self._holder = self._folder / "act.holder"
+        self._lock = FileLock(self._folder / "act.lock", mode=0o664, timeout=0)
 
     def __enter__(self) -> Self:
-        """Raises Refused, naming the holder, when somebody else has it."""
+        """Raises Refused when somebody else has it, naming the holder, or when nothing can be written there."""
         try:
+            self._folder.mkdir(exist_ok=True)
             self._lock.acquire()
         except Timeout:
             raise Refused(
-                f"{self._said()} works on this state folder already ({self._holder.parent.parent}); only one may."
+                f"{self._said()} works on this state folder already ({self._folder.parent}); only one may."
                 " A wish that it should carry out can be left with `desgw-daemon postproc run`, `queue ...`"
             ) from None
-        self._holder.write_text(f"process {os.getpid()}\n")
+        except OSError as error:
+            raise Refused(
+                f"{error.filename or self._folder}: {error.strerror}: the state folder must be writable for this"
+                f" account, and its disk must have room (see `df {self._folder.parent}`)"
+            ) from error
+        # It only tells people who it is; what a full disk keeps from being done is said by what cannot be done.
+        with suppress(OSError):
+            self._holder.write_text(f"process {os.getpid()}\n")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -38,9 +46,10 @@ class ActLock:
 
     def _said(self) -> str:
         try:
-            return f"another desgw-daemon ({self._holder.read_text().strip()})"
+            said = self._holder.read_text().strip()
         except OSError:
-            return "another desgw-daemon"
+            said = ""
+        return f"another desgw-daemon ({said or 'which did not say its number'})"
 
 
 def is_held(state: Path) -> bool:

@@ -42,8 +42,10 @@ def plan_looks(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[LookR
 def is_watched(exposure: Exposure) -> bool:
     """Whether something may appear on /pnfs for this exposure that the daemon should know."""
     if exposure.state is ExposureState.ATTENTION:
-        # Late results may mend what keeps it back; one whose DAG was never accepted has none to come.
-        return exposure.watch_only or exposure.folders_at is not None
+        # Late results may mend what keeps it back, and a folder that has gone may come back; one whose DAG was never
+        # accepted has none to come.
+        submission = exposure.own_submission
+        return exposure.watch_only or (submission is not None and submission.job_id is not None)
     return exposure.state in (ExposureState.PROCESSING, ExposureState.READY)
 
 

@@ -101,7 +101,12 @@ def judge(exposure: Exposure, policy: Policy, now: datetime) -> Readiness:
         """It does not go on by itself. Nothing is given up that may only be out of sight."""
         if exposure.unseen_since is not None:
             return verdict(Ready.NO, f"{summary}; {reason}. It is judged when all of it can be seen again")
-        return verdict(Ready.NO, f"{summary}; {reason}. It does not go on by itself: {what_to_do}", person=True)
+        looked = f"every {span(policy.recheck)} a look tells" if policy.recheck else "a look before a retry tells"
+        return verdict(
+            Ready.NO,
+            f"{summary}; {reason}. Unless files on /pnfs change ({looked}), you decide: {what_to_do}",
+            person=True,
+        )
 
     if not settled:
         return verdict(Ready.NO, _waiting(exposure, counts, summary, policy))

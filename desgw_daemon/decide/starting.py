@@ -40,9 +40,10 @@ def queued(snapshot: Snapshot, exposure: Exposure) -> Action:
         )
         return wait(
             exposure,
-            f"exposures.list has no line for it (in the queue since {at(exposure.queued_at)}), so its {lacking} is not"
-            f" known. It goes on by itself when the file has it; if the number is wrong, `desgw-daemon queue remove"
-            f" {exposure.expnum}`",
+            f"its {lacking} {'are' if ' and ' in lacking else 'is'} not known (in the queue since"
+            f" {at(exposure.queued_at)}): exposures.list has no line for it, or cannot be read. It goes on by itself"
+            " when the file has it; if the file is there and the number wrong,"
+            f" `desgw-daemon queue remove {exposure.expnum}`",
         )
     if rival := _rival(snapshot, exposure, _occupies):
         return wait(exposure, _of_rival(rival))
@@ -130,7 +131,8 @@ def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
         exposure,
         ExposureState.ATTENTION,
         f"DAGMaker: {making.reason}. It was not submitted. Mend the cause, then"
-        f" `desgw-daemon queue retry {exposure.expnum}`. Its last lines: {making.last_words or 'none'}",
+        f" `desgw-daemon queue retry {exposure.expnum}`; where there is nothing to mend, `desgw-daemon queue remove"
+        f" {exposure.expnum}`. Its last lines: {making.last_words or 'none'}",
     )
 
 

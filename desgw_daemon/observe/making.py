@@ -23,6 +23,7 @@ from desgw_daemon.observe.text import last_lines, plain_name, plain_text
 _NO_TEMPLATE: Final = "NO TEMPLATE IMAGES, DIFFIMG WILL FAIL"
 _COPY_ERROR: Final = "Error copying"
 _NO_BAND: Final = "Error with setting band"
+_SUBMIT_HINT: Final = "To submit this DAG do"
 _LAST_LINES: Final = 5
 #: An output is read to this length from its end (bytes); the signs stand near the end.
 _MOST: Final = 2_000_000
@@ -71,7 +72,8 @@ def read_making(
         # They quote the DAG, and may be shown on a terminal.
         problems=tuple(plain_name(problem) for problem in problems),
         dag_sha256=None if data is None else hashlib.sha256(data).hexdigest(),
-        last_lines=last_lines(output, _LAST_LINES),
+        # What follows tells people how to submit by hand: the last thing to read about a DAG that must not be.
+        last_lines=last_lines(output.partition(_SUBMIT_HINT)[0], _LAST_LINES),
     )
 
 

@@ -149,9 +149,15 @@ def revision_of(connection: Connection) -> str | None:
 def create_or_check(path: Path) -> Engine:
     """The engine of a database that fits this program; a new file is created.
 
-    Raises SchemaError when the file is behind or ahead, or is no database: with the command that mends it.
+    Raises SchemaError when the file is behind or ahead, or is no database: with the command that mends it. Raises
+    Refused when it cannot be opened now.
     """
     if not path.exists():
+        if work := _work_without_database(path.parent):
+            raise SchemaError(
+                f"{path} is gone, but {work} hold work of it: if the folder's disk is not mounted, mount it; else bring"
+                " back a copy (backups/, see docs/database.md) before anything is submitted twice"
+            )
         # Writable for the group, as the state folder is; SQLite gives -wal and -shm the same rights.
         path.touch(mode=0o664)
     # Whatever does not fit stays as it is: opening it for writing would make it a WAL database.
@@ -160,7 +166,7 @@ def create_or_check(path: Path) -> Engine:
         # Not the file's size: a start that was cut off leaves one that is neither empty nor has tables.
         new = _has_no_tables(probe)
     except DatabaseError as error:
-        raise SchemaError(why_not_read(path, str(error.orig))) from error
+        raise _unusable(path, error) from error
     if not new and (problem := schema_problem(probe, path)):
         raise problem
     engine = make_engine(path)
@@ -169,14 +175,26 @@ def create_or_check(path: Path) -> Engine:
     return engine
 
 
-def schema_problem(engine: Engine, path: Path) -> SchemaError | None:
+def _work_without_database(state: Path) -> str:
+    """The folders in which a daemon has worked before, in words; empty for a new state folder."""
+    return " and ".join(f"{name}/" for name in ("attempts", "local", "runs") if any(state.glob(f"{name}/*")))
+
+
+def _unusable(path: Path, error: DatabaseError) -> DesgwError:
+    """A file that is no database is wrong for good; one that is locked, or on a full disk, is so for now."""
+    cause = str(error.orig)
+    kind = SchemaError if "not a database" in cause or "malformed" in cause else Refused
+    return kind(why_not_read(path, cause))
+
+
+def schema_problem(engine: Engine, path: Path) -> DesgwError | None:
     """Why the file at `path` does not fit this program, with the command that mends it; None when it does."""
     try:
         with reading(engine) as connection:
             found = revision_of(connection)
             tables = connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one()
     except DatabaseError as error:
-        return SchemaError(why_not_read(path, str(error.orig)))
+        return _unusable(path, error)
     if found == SCHEMA:
         return None
     if found is None and tables:

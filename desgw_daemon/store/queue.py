@@ -28,13 +28,18 @@ def pick(exposures: Iterable[Exposure], expnum: int, *, season: int | None, nite
     ]
     if not found:
         where = "".join([f" in season {season}" if season else "", f" of nite {nite}" if nite else ""])
-        raise Refused(f"exposure {expnum} is not known{where}; `desgw-daemon queue list` shows what is")
+        raise Refused(f"exposure {expnum} is not known{where}; `desgw-daemon status` shows what is")
     if len(found) > 1:
         raise UsageError(
             f"exposure {expnum} is known {len(found)} times: {'; '.join(e.label for e in found)};"
-            " say which with --season N or --nite N"
+            f" say which with {_choices(found)}"
         )
     return found[0]
+
+
+def _choices(exposures: Iterable[Exposure]) -> str:
+    """The options that tell exposures of one number apart, ready to type."""
+    return " or ".join(f"--season {e.season}" + (f" --nite {e.nite}" if e.nite else "") for e in exposures)
 
 
 def hold(connection: Connection, exposure: Exposure, *, who: str, why: str | None, at: datetime) -> bool:
@@ -79,7 +84,10 @@ def live_reason(exposure: Exposure) -> str | None:
             return f"its DAGMaker runs since {making.intent_at:%Y-%m-%dT%H:%M:%SZ}"
     for submission in exposure.submissions:
         if submission.state in IN_FLIGHT:
-            return f"its DAG {submission.tag} is {submission.state}: it may still run"
+            return (
+                f"its DAG {submission.tag} is {submission.state} and may still run"
+                f" (`desgw-daemon queue remove --dag {exposure.expnum}` ends it)"
+            )
     if exposure.state is ExposureState.POSTPROCESSING:
         return "it is in a run of post-processing"
     return None

@@ -58,7 +58,7 @@ def _last_night(night: Night) -> None:
     night.ago(hours=32)
     night.queue(everything, "i", NITES[0])
     night.ago(hours=30)
-    night.submit(*everything, state=SubmissionState.DONE, why="all its jobs ended well")
+    night.submit(*everything, state=SubmissionState.DONE, why="all its jobs ended with exit code 0")
     night.ago(hours=27)
     for expnum in everything:
         signs = {5: FAILED, 44: (CcdState.FAILED, "NOOVERLAPS.FAIL")} if expnum % 3 else {}
@@ -78,7 +78,7 @@ def _this_night(night: Night) -> None:
     hold(other.connection, other.exposure(TWO_SEASONS), who="observer", why="for tomorrow", at=other.at)
     remove(night.connection, night.exposure(REMOVED), who="observer", at=night.at)
     night.ago(hours=4)
-    night.submit(FULL, PARTIAL, FEW, SURPLUS, state=SubmissionState.DONE, why="all its jobs ended well")
+    night.submit(FULL, PARTIAL, FEW, SURPLUS, state=SubmissionState.DONE, why="all its jobs ended with exit code 0")
     night.ago(minutes=40)
     few = dict.fromkeys(SEARCH_CCDS[:11], FAILED) | {40: MISSING, 41: BROKEN, 42: LOST, 43: LOST}
     night.look(night.exposure(FULL), {7: FAILED})

@@ -226,7 +226,7 @@ class TestScope:
             (("--nite", "20261340"), 2, "--nite '20261340': a nite is a day written YYYYMMDD"),
             (("99",), 2, "'99' is no exposure number"),
             (("1200105",), 2, "exposure 1200105 is known 2 times: 1200105 i (season 2206, nite 20261120); 1200105 r"),
-            (("1200106",), 2, "say which with --season N or --nite N"),
+            (("1200106",), 2, "say which with --season 2206 --nite 20261120 or --season 2208 --nite 20261120"),
         ],
     )
     def test_refused(self, words: tuple[str, ...], code: int, said: str, night: Path) -> None:

@@ -266,6 +266,6 @@ class TestReasons:
     def test_any(self, states: dict[int, CcdState], without: set[str], later: timedelta) -> None:
         verdict = judge(finished(states, without=without), POLICY, START + later)
         assert re.match(r"\d+ of 59 CCDs complete", verdict.reason)
-        assert verdict.person == ("It does not go on by itself: " in verdict.reason)
+        assert verdict.person == ("you decide: " in verdict.reason)
         assert verdict.settled == (CcdState.PENDING not in states.values())
         assert verdict.settled or not verdict.person

@@ -73,7 +73,8 @@ class TestQueued:
     def test_no_data_yet(self, values: dict[str, Any], lacking: str) -> None:
         action = action_for(exposure(**values))
         assert isinstance(action, Wait)
-        assert f"so its {lacking} is not known. It goes on by itself when the file has it" in action.reason
+        assert action.reason.startswith(f"its {lacking} {'are' if ' and ' in lacking else 'is'} not known")
+        assert "It goes on by itself when the file has it" in action.reason
 
     def test_nothing_can_be_made(self) -> None:
         action = action_for(exposure(), making_blocked=(START, "setup_img_proc.sh ended with 1"))
@@ -174,7 +175,8 @@ class TestMaking:
         assert action.after is ExposureState.ATTENTION
         assert action.reason == (
             "DAGMaker: no template images. It was not submitted. Mend the cause, then"
-            f" `desgw-daemon queue retry {EXPNUM}`. Its last lines: NO TEMPLATE IMAGES / exit 0"
+            f" `desgw-daemon queue retry {EXPNUM}`; where there is nothing to mend, `desgw-daemon queue remove {EXPNUM}`."
+            " Its last lines: NO TEMPLATE IMAGES / exit 0"
         )
 
     def test_none_of_this_attempt(self) -> None:
