@@ -36,6 +36,9 @@ demo: $(VENV)/ready-run
 test: $(VENV)/ready-dev
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
+soak: $(VENV)/ready-dev
+	@DESGW_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak
+
 check: $(VENV)/ready-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

@@ -1,0 +1,52 @@
+"""For all tests: which form to run, and what they counted.
+
+The long forms run with DESGW_SOAK=1 (`make soak`), and their counts then make docs/soak.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+_COUNTED: Final = "counted"
+_RESULTS: Final = Path(__file__).parents[1] / "docs" / "soak.md"
+_HEAD: Final = """\
+# What the long suites counted
+
+Written by `make soak`. `make test` runs the same tests in a short form, and says at its end what it counted.
+
+"""
+
+
+@pytest.fixture(scope="session")
+def long_form() -> bool:
+    """Whether everything is to be tried, and not a sample of it."""
+    return os.environ.get("DESGW_SOAK") == "1"
+
+
+@pytest.fixture
+def counted(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say a number that people want to know at the end of the run, in words."""
+    return lambda text: record_property(_COUNTED, text)
+
+
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
+    """What was counted, and in the long form docs/soak.md."""
+    lines = [
+        f"- `{report.nodeid}`: {text}"
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, text in report.user_properties
+        if name == _COUNTED
+    ]
+    if not lines:
+        return
+    terminalreporter.section("counted")
+    for line in sorted(lines):
+        terminalreporter.line(line)
+    if os.environ.get("DESGW_SOAK") == "1" and exitstatus == 0:
+        _RESULTS.write_text(_HEAD + "".join(f"{line}\n" for line in sorted(lines)))

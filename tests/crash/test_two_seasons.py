@@ -1,0 +1,51 @@
+"""Two seasons share the Post-Processing folder, and the set-up script there reads every ini that lies in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from desgw_daemon.sandbox.build import Sandbox, build
+from desgw_daemon.sandbox.evidence import program_runs
+from desgw_daemon.sandbox.scenario import small_scenario
+from tests.crash.nights import KILLED, Launcher, points_of, told_by
+from tests.race.season import program
+
+_SEASONS = {938524: 2206, 938525: 2208}
+
+
+def make_night(folder: Path) -> Sandbox:
+    """Two seasons, an exposure in each; the set-up script notes which ini files it finds."""
+    sandbox = build(folder, small_scenario(2))
+    with (sandbox.workflow / "dagmaker.rc").open("a") as settings:
+        settings.writelines(f"[[ $EXPNUM == {expnum} ]] && SEASON={season}\n" for expnum, season in _SEASONS.items())
+    with (sandbox.postprocessing / "diffimg_setup.sh").open("a") as setup:
+        setup.write('echo postproc_*.ini >>"$ROOTDIR2/inis"\n')
+    for expnum, season in _SEASONS.items():
+        program(sandbox, "queue", "add", str(expnum), "--season", str(season))
+    return sandbox
+
+
+@pytest.mark.slow
+class TestOneSeasonAfterTheOther:
+    """A season's run begins only when the ini of another's has been taken away, wherever the daemon was killed."""
+
+    def test_killed_as_the_second_begins(self, launcher: Launcher, tmp_path: Path) -> None:
+        reference = make_night(tmp_path / "reference")
+        assert launcher.start(reference, do="cycles", log=str(tmp_path / "points")) == 0, told_by(reference)
+        points = enumerate(points_of(tmp_path / "points"), start=1)
+        starts = [
+            number
+            for number, point in points
+            if point.kind == "spawn" and any(line.startswith("act.postproc") for line in point.chain)
+        ]
+        assert len(starts) == 2
+        night = make_night(tmp_path / "night")
+        assert launcher.start(night, do="cycles", at=starts[1], after=True) == KILLED
+        launcher.start(night, do="cycles")
+        for sandbox in (reference, night):
+            assert (sandbox.postprocessing / "inis").read_text().split() == ["postproc_2206.ini", "postproc_2208.ini"]
+            runs = [run for run in program_runs(sandbox.log) if run.who == "run_postproc.py"]
+            assert [(run.option("--season"), run.rc) for run in runs] == [("2206", 0), ("2208", 0)]
+            assert not list(sandbox.postprocessing.glob("postproc_*.ini")), "the last one is taken away, too"
