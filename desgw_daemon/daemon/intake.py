@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from desgw_daemon.daemon.inbox import InboxOutcome, take_lists
-from desgw_daemon.daemon.resolving import unusable
+from desgw_daemon.daemon.resolving import refusal
 from desgw_daemon.domain.states import ExposureState
 from desgw_daemon.report.logs import Log
 from desgw_daemon.store.adding import learn_data
@@ -47,8 +47,11 @@ def _learn(house: House, now: datetime) -> str | None:
             data = answer.found.get(exposure.expnum)
             if data is None:
                 continue
-            if problem := unusable(data):
-                why = f"{problem}. Mend the file, then `desgw-daemon queue retry {exposure.expnum}`"
+            if problem := refusal(exposure.band, data):
+                why = (
+                    f"{problem}. `desgw-daemon queue remove {exposure.expnum}` takes it out; if the file is wrong, mend"
+                    f" it, then `desgw-daemon queue retry {exposure.expnum}`"
+                )
                 move_exposure(connection, exposure, ExposureState.ATTENTION, at=now, why=why)
                 continue
             learn_data(

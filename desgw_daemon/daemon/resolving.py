@@ -32,18 +32,19 @@ def resolve(exposures_list: ExposuresList, entries: Sequence[Entry]) -> Resolved
             wishes.append(Wish(expnum=entry.expnum, band=entry.band, nite=entry.nite))
             if (entry.band is None or entry.nite is None) and not answer.problem:
                 notes.append(f"{entry.expnum} is not in exposures.list yet: it waits for its data")
-        elif problem := _refused(entry, data):
+        elif problem := refusal(entry.band, data):
             problems.append(problem)
         else:
             wishes.append(Wish(expnum=entry.expnum, band=entry.band or data.band, nite=entry.nite or data.nite))
     return Resolved(wishes=tuple(wishes), problems=tuple(problems), notes=tuple(notes))
 
 
-def _refused(entry: Entry, data: ExposureData) -> str | None:
+def refusal(band: str | None, data: ExposureData) -> str | None:
+    """Why an exposure that was wanted in this band (None: none was said) cannot be taken as exposures.list has it."""
     if data.band == "VR":
-        return f"{entry.expnum} is in VR, which SEdiff does not process"
-    if entry.band is not None and entry.band != data.band:
-        return f"{entry.expnum} is {data.band} in exposures.list, not {entry.band}"
+        return f"{data.expnum} is in VR, which SEdiff does not process"
+    if band is not None and band != data.band:
+        return f"{data.expnum} is {data.band} in exposures.list, not {band}"
     if problem := unusable(data):
         return problem
     return None

@@ -64,8 +64,8 @@ def add(
         elif found.state is ExposureState.REMOVED:
             why = f"added again from {source}"
             begin_again(connection, found, at=at, who=who, why=why, watch_only=watch_only, priority=priority)
-            if found.key is None:
-                learn_data(connection, found, nite=found.nite or wish.nite, band=found.band or wish.band, at=at)
+            # What the list says now counts: it may have been removed because the old one was wrong.
+            learn_data(connection, found, nite=wish.nite or found.nite, band=wish.band or found.band, at=at)
             again.append(wish.expnum)
         elif found.key is None and _completes(found, wish):
             learn_data(connection, found, nite=found.nite or wish.nite, band=found.band or wish.band, at=at)

@@ -70,6 +70,23 @@ class TestLookup:
         (entry,) = listed(house)
         assert (entry["band"], entry["nite"]) == ("r", "20210914")
 
+    def test_late_data_is_judged_as_early_data_is(self, house: House) -> None:
+        """Neither VR nor another band than the list has said comes in by the back door."""
+        house.ok("queue", "add", write(house, "941225 i\n941226\n"), "--season", "2206")
+        path = house.sandbox.workflow / "exposures.list"
+        model = path.read_text().splitlines()[-1]
+        late = model.replace(" 1938527 ", "  941225 ") + "\n" + model.replace(" 1938527 ", "  941226 ")
+        path.write_text(path.read_text() + late.replace("     r ", "     z ", 1).replace("     r ", "    VR ") + "\n")
+        house.tick()
+        reason = str(house.exposure(941225)["reason"])
+        assert "941225 is z in exposures.list, not i" in reason and "desgw-daemon queue remove 941225" in reason
+        assert "941226 is in VR" in str(house.exposure(941226)["reason"])
+        assert [row["state"] for row in house.rows("SELECT state FROM exposure")] == ["attention"] * 2
+        # Taken out and added as it is, it is in order.
+        house.ok("queue", "remove", "941225")
+        house.ok("queue", "add", "941225", "--season", "2206")
+        assert house.exposure(941225)["band"] == "z"
+
     def test_without_the_file(self, house: House) -> None:
         """A pipeline tree that is away is no reason not to take a list."""
         house.sandbox.workflow.rename(house.root / "away")

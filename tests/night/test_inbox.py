@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
@@ -46,6 +47,7 @@ class TestTaken:
         house.until(lambda: in_taken(house) == ["tonight.list"], "it is taken")
         assert expnums(house) == [938524, 938525]
         assert len(house.rows("SELECT * FROM v_poll")) <= 4
+        assert house.exposure(938524)["added_by"] == getpass.getuser(), "whoever the file belongs to"
         (taken,) = house.log("list_taken")
         assert "2 exposures queued for season 2206" in taken["text"] and taken["season"] == 2206
         # The same name again: nothing is overwritten, and what is there already is harmless.
