@@ -54,6 +54,10 @@ from desgw_daemon.grid.local_plan import MissingScriptError, plan_of
 _LOCK_SECONDS: Final = 60.0
 
 
+#: What reading a tag's files may raise: the disk's errors, and records that a power cut or a person has damaged.
+_UNREADABLE: Final = (OSError, ValueError, LookupError, TypeError, AttributeError)
+
+
 class LocalEngine(Engine):
     """Runs DAGs here. root: its own folder, made when missing. slots: jobs at the same time for one DAG."""
 
@@ -81,8 +85,8 @@ class LocalEngine(Engine):
             if children.look(folder / "keeper").state == "absent":
                 return Absent()
             return Found((_job_id(folder),))
-        except OSError as error:
-            return NoAnswer(str(error))
+        except _UNREADABLE as error:
+            return NoAnswer(_words(folder, error))
 
     def status(self, tags: Collection[str]) -> StatusOutcome:
         """What the runners have written, and whether they live. One that cannot be read keeps no other back."""
@@ -94,8 +98,8 @@ class LocalEngine(Engine):
                 child = children.look(folder / "keeper")
                 if child.state != "absent":
                     found[tag] = _dag_status(folder, child)
-            except OSError as error:
-                problems.append(str(error))
+            except _UNREADABLE as error:
+                problems.append(_words(folder, error))
         if problems and not found:  # not one tag's own trouble
             return NoAnswer(problems[0])
         return Answered(found)
@@ -182,6 +186,12 @@ def _replace(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
+
+
+def _words(folder: Path, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return str(error)
+    return f"{folder}: a record is damaged ({type(error).__name__}: {error})"
 
 
 def _job_id(folder: Path) -> str:

@@ -194,6 +194,23 @@ class TestNoAnswer:
         assert isinstance(bench.submit("t1", dag(("parallel", ["a ok"]))), Unclear)
         (bench.root / "t1" / "keeper").unlink()
 
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"job_id"'])
+    def test_damaged(self, bench: LocalBench, text: str) -> None:
+        bench.accepted("t1", dag(("parallel", ["a ok"])))
+        bench.until("t1", S.DONE)
+        (bench.root / "t1" / "plan.json").write_text(text)
+        found = bench.engine().find("t1")
+        assert isinstance(found, NoAnswer) and "t1: a record is damaged" in found.reason
+        assert isinstance(bench.engine().status(["t1"]), NoAnswer)
+        assert isinstance(bench.submit("t1", dag(("parallel", ["a ok"]))), Unclear)
+
+    def test_odd_status(self, bench: LocalBench) -> None:
+        bench.accepted("t1", dag(("parallel", ["a ok"])))
+        bench.until("t1", S.DONE)
+        for text in ('{"state": "asleep"}', '{"nodes": [{}]}', '{"nodes": 3}', '{"ended_at": "noon"}'):
+            (bench.root / "t1" / "status.json").write_text(text)
+            assert isinstance(bench.engine().status(["t1"]), NoAnswer)
+
     def test_one_of_several(self, bench: LocalBench) -> None:
         bench.accepted("t1", dag(("parallel", ["a ok"])))
         bench.accepted("t2", dag(("parallel", ["a ok"])))
