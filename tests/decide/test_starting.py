@@ -175,7 +175,8 @@ class TestMaking:
         assert action.after is ExposureState.ATTENTION
         assert action.reason == (
             "DAGMaker: no template images. It was not submitted. Mend the cause, then"
-            f" `desgw-daemon queue retry {EXPNUM}`; where there is nothing to mend, `desgw-daemon queue remove {EXPNUM}`."
+            f" `desgw-daemon queue retry {EXPNUM}`; where there is nothing to mend, `desgw-daemon queue remove"
+            f" {EXPNUM}`."
             " Its last lines: NO TEMPLATE IMAGES / exit 0"
         )
 
