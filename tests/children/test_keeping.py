@@ -138,7 +138,7 @@ class TestAtMostOnce:
             "env={}, output=place / 'out', timeout=None)"
         )
         chance = random.Random(5)
-        cut = set()
+        cut: set[str] = set()
         # The cuts are spread over twice the time that a start takes here and now, and go on until some came early
         # and some late: a busy machine only needs more of them.
         begun = time.monotonic()
