@@ -32,7 +32,7 @@ class TestTheEnd:
     """SIGTERM ends the daemon within seconds; its children go on and are found again."""
 
     def test_by_sigterm(self, make_house: Callable[..., House]) -> None:
-        house = make_house(night_of(planned(938524), planned(938525), job=400))
+        house = make_house(night_of(planned(938524), planned(938525), job=1200))
         house.ok("queue", "add", "938524", "938525", "--season", "2206")
         house.start()
         house.until(lambda: len(house.runs("SEdiff.sh")) > 4, "jobs run")
