@@ -39,6 +39,11 @@ test: $(VENV)/ready-dev
 soak: $(VENV)/ready-dev
 	@DESGW_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak
 
+bench: $(VENV)/ready-dev
+	@for name in look tick scale lookup status; do \
+	  printf '\n== %s\n' "$$name"; $(BIN)/python -m "benchmarks.$$name" || exit 1; \
+	done
+
 check: $(VENV)/ready-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

@@ -27,10 +27,9 @@ _TIMES = 3
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """CPU time of the program and its worker in seconds, wall time in seconds, memory at most in MB."""
+    """CPU time of the program and its worker in seconds, and their memory at most in MB."""
 
     cpu: float
-    wall: float
     memory: float
 
 
@@ -40,7 +39,7 @@ def main() -> None:
     arguments.add_argument("--open", type=int, nargs="*", default=[60, 300])
     arguments.add_argument("--done", type=int, default=36_000)
     given = arguments.parse_args()
-    print(f"{'open':>5}{'done':>7} {'where':<14}{'tick':<8}{'CPU s':>8}{'seconds':>9}{'MB':>7}")
+    print(f"{'open':>5}{'done':>7} {'where':<14}{'tick':<8}{'CPU s':>8}{'MB':>7}")
     with tempfile.TemporaryDirectory() as place:
         show(0, 0, "", "empty", warm(Watched(Path(place) / "empty", 0)))
         for number in given.open:
@@ -56,7 +55,7 @@ def main() -> None:
 
 def show(number: int, done: int, where: str, kind: str, used: Used) -> None:
     """One row."""
-    print(f"{number:>5}{done:>7} {where:<14}{kind:<8}{used.cpu:>8.2f}{used.wall:>9.2f}{used.memory:>7.0f}", flush=True)
+    print(f"{number:>5}{done:>7} {where:<14}{kind:<8}{used.cpu:>8.2f}{used.memory:>7.0f}", flush=True)
 
 
 def warm(watched: Watched) -> Used:
@@ -66,11 +65,10 @@ def warm(watched: Watched) -> Used:
 
 #: Run by an interpreter of its own, since the system keeps one sum for all children of a process.
 _MEASURE = """
-import os, resource, subprocess, sys, time
-begun = time.monotonic()
+import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
-wall, used = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
-print(code, used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 """
 
 
