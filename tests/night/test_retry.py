@@ -93,11 +93,20 @@ class TestHeldInTheMiddle:
     """One that is held while its DAGMaker runs is not submitted until it is released."""
 
     def test_is_not_submitted(self, make_house: Callable[..., House]) -> None:
-        house = make_house(night_of(planned(938524), dagmaker=1500))
+        house = make_house(night_of(planned(938524)))
+        gate = house.root / "gate"
+        script = house.sandbox.workflow / "setup_img_proc.sh"
+        script.write_text(script.read_text() + f"while [ -e {gate} ]; do sleep 0.1; done\n")
+        house.ok("pause")
         house.ok("queue", "add", "938524", "--season", "2206")
         house.start()
+        house.until(lambda: list(house.state.glob("setup/*/environment")), "the set-up is captured")
+        gate.touch()
+        house.ok("resume")
         house.wait_for("making", 938524)
         house.ok("queue", "hold", "938524")
+        assert house.exposure(938524)["state"] == "making"
+        gate.unlink()
         house.wait_for("submitting", 938524)
         house.until(lambda: "queue release 938524" in str(house.exposure(938524)["reason"]), "it says until when")
         assert house.history(938524, "submission") == []
