@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -160,6 +160,11 @@ def create_or_check(path: Path) -> Engine:
             )
         # Writable for the group, as the state folder is; SQLite gives -wal and -shm the same rights.
         path.touch(mode=0o664)
+    if path.with_name(path.name + "-journal").exists():
+        # Only a first start that was cut off leaves one (later there is a -wal): SQLite rolls it back at the next look
+        # that may write.
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as cut_off:
+            cut_off.execute("SELECT count(*) FROM sqlite_master")
     # Whatever does not fit stays as it is: opening it for writing would make it a WAL database.
     probe = _read_only(f"{path.absolute().as_uri()}?mode=ro")
     try:
