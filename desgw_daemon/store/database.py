@@ -163,8 +163,11 @@ def create_or_check(path: Path) -> Engine:
     if path.with_name(path.name + "-journal").exists():
         # Only a first start that was cut off leaves one (later there is a -wal): SQLite rolls it back at the next look
         # that may write.
-        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as cut_off:
-            cut_off.execute("SELECT count(*) FROM sqlite_master")
+        try:
+            with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as cut_off:
+                cut_off.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.DatabaseError as error:
+            raise SchemaError(why_not_read(path, str(error))) from error
     # Whatever does not fit stays as it is: opening it for writing would make it a WAL database.
     probe = _read_only(f"{path.absolute().as_uri()}?mode=ro")
     try:
