@@ -73,7 +73,10 @@ class TestAnEndIsWrittenDown:
         finally:
             signal.signal(signal.SIGINT, before)
         until_over(folder)
-        assert {line.split()[1] for line in starter.output.read_text().splitlines()} == {"0" * 16}
+        # 32 and 33 belong to the C library, which lets nobody set them: they stay as they were where we were started.
+        ours = ~(1 << 31 | 1 << 32)
+        masks = [int(line.split()[1], 16) for line in starter.output.read_text().splitlines()]
+        assert [mask & ours for mask in masks] == [0, 0]
 
     def test_pipes_break_as_usual(self, starter: Starter) -> None:
         """Python ignores SIGPIPE; a shell script that inherited that would say 'Broken pipe'."""
