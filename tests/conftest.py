@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from postgres import postgres
+
+__all__ = ["postgres"]
 
 _COUNTED: Final = "counted"
 _RESULTS: Final = Path(__file__).parents[1] / "docs" / "soak.md"

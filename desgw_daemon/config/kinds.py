@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -38,6 +39,23 @@ def _inner_path(value: object) -> Path:
 
 def _log_path(value: object) -> Path | None:
     return None if value == "" else _inner_path(value)
+
+
+def _optional_path(value: object, info: ValidationInfo) -> Path | None:
+    return None if value is None or value == "" else _path(value, info)
+
+
+def _database_url(value: object) -> str:
+    text = _text(value, "a URL or desservices:SECTION")
+    if text == "" or re.fullmatch(r"desservices:[A-Za-z0-9_.-]+", text):
+        return text
+    # What is wrong is said without the text: it may hold a password.
+    if not re.fullmatch(r"(postgresql|oracle|sqlite)(\+[a-z0-9]+)?://\S*", text):
+        raise ValueError(
+            'must be "", "desservices:SECTION", or a URL such as "postgresql+psycopg://USER@HOST:5432/NAME"'
+            " (postgresql, oracle or sqlite)"
+        )
+    return text
 
 
 def _word(value: object) -> str:
@@ -91,6 +109,10 @@ FullPath = Annotated[Path, BeforeValidator(_path)]
 InnerPath = Annotated[Path, BeforeValidator(_inner_path)]
 #: The same; an empty text is None.
 OptionalInnerPath = Annotated[Path | None, BeforeValidator(_log_path)]
+#: An absolute path; an empty text is None.
+OptionalFullPath = Annotated[Path | None, BeforeValidator(_optional_path)]
+#: How a database is reached: an SQLAlchemy URL, or `desservices:SECTION` of ~/.desservices.ini. Empty: not at all.
+DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
 #: One word of a command line.
 Word = Annotated[str, BeforeValidator(_word)]
 #: Words in front of a command; may be none.

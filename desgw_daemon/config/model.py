@@ -16,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from desgw_daemon.config.kinds import (
     Command,
+    DatabaseUrl,
     Fraction,
     FullPath,
     InnerPath,
+    OptionalFullPath,
     OptionalInnerPath,
     Rate,
     Span,
@@ -77,6 +79,27 @@ class Dagmaker(Section):
     max_at_once: Annotated[int, Field(ge=1, le=50)] = 5
     made_ahead: Annotated[int, Field(ge=1)] = 5
     timeout: Span = timedelta(hours=2)
+    rc: InnerPath = Path("dagmaker.rc")
+    output: OptionalInnerPath = Path("image_proc_outputs/output.txt")
+
+
+class Databases(Section):
+    """Databases of other people that are asked, and never written."""
+
+    des: DatabaseUrl = ""
+    des_schema: str = "MARCELLE"
+    exposures: DatabaseUrl = ""
+    exposures_schema: str = "exposure"
+    timeout: Span = timedelta(seconds=30)
+    refresh_every: SpanOrZero = timedelta(minutes=15)
+
+
+class Credential(Section):
+    """What a submission needs to be let in."""
+
+    kind: Literal["none", "token", "proxy"] = "none"
+    path: OptionalFullPath = None
+    min_left: Span = timedelta(minutes=30)
 
 
 class Submit(Section):
@@ -139,6 +162,8 @@ class Config(Section):
     poll: Poll = Poll()
     queue: Queue = Queue()
     dagmaker: Dagmaker = Dagmaker()
+    databases: Databases = Databases()
+    credential: Credential = Credential()
     submit: Submit = Submit()
     readiness: Readiness = Readiness()
     postproc: Postproc = Postproc()
@@ -154,6 +179,16 @@ class Config(Section):
     def dagmaker_setup(self) -> Path:
         """The script to source before DAGMaker and before each submission."""
         return self.paths.workflow / self.dagmaker.setup
+
+    @property
+    def dagmaker_rc(self) -> Path:
+        """The parameters that DAGMaker sources."""
+        return self.paths.workflow / self.dagmaker.rc
+
+    @property
+    def output_txt(self) -> Path | None:
+        """What image processing hands on to people, None when it is not to be written."""
+        return None if self.dagmaker.output is None else self.paths.workflow / self.dagmaker.output
 
     @property
     def postproc_program(self) -> Path:

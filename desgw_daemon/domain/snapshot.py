@@ -85,6 +85,8 @@ class Making:
     intent_at: datetime
     #: Of the DAG that it made.
     dag_sha256: str | None = None
+    #: Of the dagmaker.rc that it read.
+    rc_sha256: str | None = None
     ended_at: datetime | None = None
     exit_code: int | None = None
     reason: str | None = None

@@ -71,6 +71,14 @@ class RunState(StrEnum):
     LOST = "lost"
 
 
+class RefreshState(StrEnum):
+    """A time that exposures.list was written anew."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 class Ready(StrEnum):
     """Whether an exposure may go on to post-processing."""
 

@@ -73,7 +73,7 @@ FROM submission s JOIN exposure e ON e.id = s.exposure_id
 """,
     "v_dagmaker": f"""
 SELECT {_WHOSE}, m.attempt, m.state, m.exit_code, m.reason, m.folder, {_utc("m.intent_at")}, {_utc("m.ended_at")},
-  m.id AS run_id, m.exposure_id
+  m.rc_sha256, m.id AS run_id, m.exposure_id
 FROM dagmaker_run m JOIN exposure e ON e.id = m.exposure_id
 """,
     "v_postproc": f"""
@@ -109,9 +109,31 @@ FROM "transition" t LEFT JOIN exposure e ON e.id = t.exposure_id
 """,
     "v_poll": f"""
 SELECT p.id, {_utc("p.started_at")}, {_utc("p.ended_at")}, p.exposures, p.listings, p.stats, p.reads,
-  p.look_seconds, p.unseen, p.pnfs_problem, p.engine_problem, p.workflow_problem, p.making_problem, p.actions,
-  p.error
+  p.look_seconds, p.unseen, p.pnfs_problem, p.engine_problem, p.workflow_problem, p.making_problem,
+  p.credential_problem, p.actions, p.error
 FROM poll p
+""",
+    "v_season": f"""
+SELECT s.season, {_utc("s.taken_at")}, s.taken_by, s.how, s.answers, s.unverified, {_utc("s.reused_at")}, s.reused_by,
+  s.ligoid, s.triggerid, s.propid, s.triggermjd,
+  (SELECT count(*) FROM exposure e WHERE e.season = s.season AND e.state <> 'removed') AS exposures
+FROM season s
+""",
+    "v_rc_version": f"""
+SELECT v.sha256, {_utc("v.first_read_at")}, v.text
+FROM rc_version v
+""",
+    "v_rc_change": f"""
+SELECT c.id, {_utc("c.at")}, c.who, c.path, c."key", c.before, c.after, c.why
+FROM rc_change c
+""",
+    "v_refresh": f"""
+SELECT r.id, r.state, {_utc("r.started_at")}, {_utc("r.ended_at")}, r.who, r.why, r.folder, r.exposures, r.reason
+FROM refresh r
+""",
+    "v_output": f"""
+SELECT o.season, o.path, o.text, {_utc("o.written_at")}
+FROM output o
 """,
 }
 

@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from desgw_daemon.domain.states import CcdState, ExposureState, MakingState, Ready, RunState, SubmissionState
+from desgw_daemon.domain.states import (
+    CcdState,
+    ExposureState,
+    MakingState,
+    Ready,
+    RefreshState,
+    RunState,
+    SubmissionState,
+)
 from desgw_daemon.store.readonly import reading_uri
 
 from .filled import BAD_HOST, BEFORE, NITE, OTHER_HOST, SEASON, STEP_A, STEP_B, fill
@@ -90,6 +98,7 @@ class TestValues:
             ("dagmaker_run", "state", MakingState),
             ("submission", "state", SubmissionState),
             ("postproc_run", "state", RunState),
+            ("refresh", "state", RefreshState),
         ],
     )
     def test_states(self, table: str, column: str, values: Sequence[str]) -> None:

@@ -102,6 +102,7 @@ class TestStates:
             ("dagmaker_run", states.MakingState),
             ("submission", states.SubmissionState),
             ("postproc_run", states.RunState),
+            ("refresh", states.RefreshState),
         ],
     )
     def test_is_checked_by_the_file(self, path: Path, table: str, known: type[StrEnum]) -> None:
