@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from postgres import postgres
+
+from tests.postgres import postgres
 
 __all__ = ["postgres"]
 
