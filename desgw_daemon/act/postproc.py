@@ -19,13 +19,15 @@ from sqlalchemy import Engine
 from desgw_daemon.act.environment import child_environment, in_bash
 from desgw_daemon.act.inifile import fill_template
 from desgw_daemon.children import ensure_started, look, stop
+from desgw_daemon.domain.event import Event
 from desgw_daemon.domain.snapshot import PostprocRun
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.errors import Refused
 from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.observe.postproc import ini_settings
-from desgw_daemon.store.database import writing
+from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.journal import move_run
+from desgw_daemon.store.runs import event_of
 
 #: Names of the files in a run's folder.
 STAGE: Final = "stage"
@@ -105,10 +107,12 @@ class Postprocessor:
         tries again.
         """
         folder = Path(run.folder)
+        with reading(self._database) as connection:
+            event = event_of(connection, run.season)
         if look(folder).state == "absent":
             self.check_folder()
             try:
-                self._prepare(run, folder)
+                self._prepare(run, folder, event)
             except Refused as problem:
                 why = f"not started: {problem}"
                 with writing(self._database) as connection:
@@ -123,6 +127,11 @@ class Postprocessor:
                 timeout=None,
             )
         why = f"started with {len(run.expnums)} exposures at SKIPTO {run.skipto}"
+        if unknown := event.unknown():
+            why += (
+                f"; {', '.join(unknown)} are the template's, since nobody said for which event season {run.season} is"
+                f" (`desgw-daemon season event {run.season}` does)"
+            )
         with writing(self._database) as connection:
             move_run(connection, run, RunState.RUNNING, at=now, why=why, started_at=look(folder).started_at or now)
         return why
@@ -156,7 +165,7 @@ class Postprocessor:
         except FileNotFoundError:
             return
 
-    def _prepare(self, run: PostprocRun, folder: Path) -> None:
+    def _prepare(self, run: PostprocRun, folder: Path, event: Event) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         expnums = sorted(set(run.expnums))
         # Bare numbers only: a comment or a blank empties the whole list for run_postproc.py.
@@ -169,6 +178,7 @@ class Postprocessor:
                 "season": str(run.season),
                 "exposures_listfile": list_name,
                 "bands": ",".join(run.bands),
+                **event.for_ini(),
             },
         )
         values = ini_settings(ini)
