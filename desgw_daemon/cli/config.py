@@ -88,8 +88,9 @@ def _accept(loaded: Loaded, *, as_json: bool) -> int:
 def _show(loaded: Loaded, *, as_json: bool) -> int:
     from desgw_daemon.cli.output import print_table
     from desgw_daemon.config.model import needs_restart, value_of
+    from desgw_daemon.config.secrets import to_show
 
-    values = {key: value_of(loaded.config, key) for key in loaded.origins}
+    values = {key: to_show(value_of(loaded.config, key)) for key in loaded.origins}
     if as_json:
         described = {
             key: {"value": value, "from": loaded.origins[key], "restart": needs_restart(key)}

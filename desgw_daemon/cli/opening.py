@@ -103,14 +103,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def season_number(text: str) -> int:
+def season_number(text: str, *, option: str = "--season") -> int:
     """A season that may be used. Raises UsageError."""
     from desgw_daemon.domain.seasons import season_problem
 
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise UsageError(f"--season {text!r}: a season is a whole number such as 2206")
+        raise UsageError(f"{option} {text!r}: a season is a whole number such as 2206")
     if problem := season_problem(int(text)):
-        raise UsageError(f"--season: {problem}")
+        raise UsageError(f"{option}: {problem}")
     return int(text)
 
 

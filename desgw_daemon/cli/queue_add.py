@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from desgw_daemon.cli.opening import changing, exposure_number, open_config, season_number, utc_now, who
+from desgw_daemon.cli.taking import Permission, accepted_sources, permit
 from desgw_daemon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,14 +23,23 @@ def add(args: argparse.Namespace) -> int:
     from desgw_daemon.decide.words import plural
     from desgw_daemon.observe.exposures_list import ExposuresList
     from desgw_daemon.store.adding import add as add_to_queue
+    from desgw_daemon.store.seasons import take
 
     season = season_number(args.season)
+    permission = Permission(
+        testing=args.testing,
+        accepted=accepted_sources(args),
+        reuse=None if args.reuse is None else season_number(args.reuse, option="--reuse"),
+    )
     entries, notes = _wanted(args.what_to_add)
     loaded = open_config(args)
     resolved = resolve(ExposuresList(loaded.config.exposures_list), entries)
     if resolved.problems:
         raise UsageError(f"refused as a whole: {'; '.join(resolved.problems)}")
+    permitted = permit(loaded, season, permission, how="queue")
     with changing(loaded) as connection:
+        if permitted is not None:
+            take(connection, season, permitted.taking, who=who(), at=utc_now())
         added = add_to_queue(
             connection,
             season=season,
@@ -38,6 +49,8 @@ def add(args: argparse.Namespace) -> int:
             at=utc_now(),
             source=", ".join(word for word in args.what_to_add if not word.isdigit()) or "the command line",
         )
+    for remark in permitted.remarks if permitted else ():
+        print(remark, file=sys.stderr)
     for note in (*notes, *resolved.notes):
         print(note)
     for known in added.known:

@@ -16,6 +16,7 @@ def adopt(args: argparse.Namespace) -> int:
     from desgw_daemon.observe.adopt import find_exposures, find_nites
     from desgw_daemon.store.adding import Wish
     from desgw_daemon.store.adding import add as add_to_queue
+    from desgw_daemon.store.seasons import Taking, take
 
     season = season_number(args.season)
     if args.nite is not None and not is_nite(args.nite):
@@ -37,7 +38,10 @@ def adopt(args: argparse.Namespace) -> int:
     cost = plural(found.calls.listings, "listing")
     if not found.exposures:
         raise Refused(f"no exposure of season {season} was found in {plural(len(nites), 'nite')} ({cost})")
+    # That it is used on /pnfs is what adopting is about.
+    taking = Taking(how="queue", answers={"pnfs": f"used: {plural(len(found.exposures), 'exposure')} adopted"})
     with changing(loaded) as connection:
+        take(connection, season, taking, who=who(), at=utc_now())
         added = add_to_queue(
             connection,
             season=season,

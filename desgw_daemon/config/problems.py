@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from desgw_daemon.config.locate import NAME, STATE_HELP
 from desgw_daemon.config.model import Config, field_of, keys, section_keys
+from desgw_daemon.config.secrets import masked
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -91,7 +92,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, str):
-        text = f'"{value}"'
+        text = f'"{masked(value)}"'
     else:  # a time of day reads badly as Python writes it
-        text = repr(value) if isinstance(value, list | dict) else str(value)
+        text = masked(repr(value)) if isinstance(value, list | dict) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from desgw_daemon.daemon.resolving import resolve
 from desgw_daemon.decide.words import plural
+from desgw_daemon.domain.seasons import ELSEWHERE
 from desgw_daemon.observe.inbox import REFUSED, TAKEN, DroppedList, scan_inbox, target_name
 from desgw_daemon.observe.lists import RefusedList, parse_list
 from desgw_daemon.observe.text import plain_name
@@ -21,6 +22,7 @@ from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log
 from desgw_daemon.store.adding import add
 from desgw_daemon.store.database import writing
+from desgw_daemon.store.seasons import Taking, take
 from desgw_daemon.wiring import House
 
 
@@ -64,7 +66,10 @@ def _take(house: House, log: Log, dropped: DroppedList, now: datetime) -> tuple[
     # First of all: a list that can be queued but not moved would bring back what a person removes.
     folder = _folder(dropped.path, TAKEN)
     name = plain_name(dropped.path.name)
+    # Nobody is asked whether it is used elsewhere: that could take long, and a person has named the folder.
+    taking = Taking(how="queue", answers={}, unverified=[source.value for source in ELSEWHERE])
     with writing(house.database) as connection:
+        take(connection, dropped.season, taking, who=owner, at=now)
         added = add(
             connection,
             season=dropped.season,

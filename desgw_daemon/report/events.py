@@ -42,6 +42,7 @@ class Event(StrEnum):
     # The queue
     LIST_TAKEN = "list_taken", "A list of exposures was taken into the queue."
     LIST_REFUSED = "list_refused", "A list of exposures was refused as a whole; a .why file lies beside it."
+    SEASON_TAKEN = "season_taken", "A season was taken, taken again, or got its event."
     EXPOSURE_MOVED = "exposure_moved", "An exposure has changed its state."
 
     # Making and submitting

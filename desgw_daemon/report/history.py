@@ -67,6 +67,8 @@ def _write(log: Log, row: Told, text: str) -> None:
             _write_run(log, row, text)
         case "daemon":
             log.info(Event.PAUSED if row.after == "paused" else Event.RESUMED, text)
+        case "season":
+            log.info(Event.SEASON_TAKEN, text)
         case _:
             log.info(Event.EXPOSURE_MOVED, text)
 
