@@ -12,6 +12,7 @@ from sqlalchemy import Engine as Database
 from desgw_daemon.act.dagmaker import DagMaker
 from desgw_daemon.act.environment import SetupCapture
 from desgw_daemon.act.postproc import Postprocessor, PostprocSettings
+from desgw_daemon.act.rcfile import Parameters
 from desgw_daemon.act.submit import Submitter
 from desgw_daemon.config.model import Config
 from desgw_daemon.domain.policy import Policy
@@ -32,6 +33,7 @@ class House:
     exposures_list: ExposuresList
     setup: SetupCapture
     engine: Engine
+    parameters: Parameters
     dagmaker: DagMaker
     submitter: Submitter
     postprocessor: Postprocessor
@@ -75,6 +77,11 @@ def engine_of(config: Config) -> Engine:
     return LocalEngine(root=config.paths.state / "local", slots=config.submit.local_slots)
 
 
+def parameters_of(config: Config) -> Parameters:
+    """dagmaker.rc, with the lock that the commands and the daemon share."""
+    return Parameters(path=config.dagmaker_rc, locks=config.paths.state / "locks")
+
+
 def build(config: Config, database: Database, clock: Callable[[], datetime], *, before: House | None = None) -> House:
     """The objects for this configuration.
 
@@ -85,6 +92,7 @@ def build(config: Config, database: Database, clock: Callable[[], datetime], *, 
     same_setup = before is not None and (before.config.paths, before.config.dagmaker) == (paths, config.dagmaker)
     # The paths need a restart, so the looker and the list stay the same for ever.
     engine = engine_of(config)
+    parameters = parameters_of(config)
     return House(
         config=config,
         policy=policy_of(config),
@@ -101,6 +109,7 @@ def build(config: Config, database: Database, clock: Callable[[], datetime], *, 
             timeout=config.dagmaker.setup_timeout,
         ),
         engine=engine,
+        parameters=parameters,
         dagmaker=DagMaker(
             database=database,
             workflow=paths.workflow,
@@ -109,6 +118,7 @@ def build(config: Config, database: Database, clock: Callable[[], datetime], *, 
             prefix=config.dagmaker.prefix,
             timeout=config.dagmaker.timeout,
             attempts=paths.state / "attempts",
+            parameters=parameters,
         ),
         submitter=Submitter(
             database=database,

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from desgw_daemon.act.environment import child_environment, in_bash
+from desgw_daemon.act.rcfile import Parameters, with_season
 from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.actions import MakeDag
 from desgw_daemon.domain.snapshot import Exposure, Making
@@ -19,7 +20,10 @@ from desgw_daemon.observe.plainfile import open_plain
 from desgw_daemon.store.claims import claim_making
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.journal import move_making
+from desgw_daemon.store.rc import keep_version
 
+#: In the folder of a run: the parameters that DAGMaker was started with.
+PARAMETERS: Final = "dagmaker.rc"
 #: A keeper ends its command well within this after the time-out.
 _AFTER_TIMEOUT: Final = timedelta(minutes=1)
 
@@ -37,6 +41,7 @@ class DagMaker:
         prefix: Sequence[str],
         timeout: timedelta,
         attempts: Path,
+        parameters: Parameters,
     ) -> None:
         """attempts: the folder below which each attempt has its own."""
         self._database = database
@@ -46,12 +51,13 @@ class DagMaker:
         self._prefix = tuple(prefix)
         self._timeout = timeout
         self._attempts = attempts
+        self._parameters = parameters
 
     def make(self, action: MakeDag, exposure: Exposure, now: datetime) -> Making | None:
         """Start DAGMaker for an exposure, or take up a start that a crash has interrupted.
 
-        None when the exposure has changed meanwhile. Raises OSError when nothing could be started; the intent stays,
-        and the next tick tries again.
+        None when the exposure has changed meanwhile. Raises OSError when nothing could be started, Refused when its
+        season could not be set in dagmaker.rc; the intent stays, and the next tick tries again.
         """
         folder_of = str(self._attempts / tag_of(exposure, action.attempt) / "dagmaker-{number}")
         with writing(self._database) as connection:
@@ -62,16 +68,22 @@ class DagMaker:
         if look(folder).state == "absent":
             folder.mkdir(parents=True, exist_ok=True)
             self._put_leftovers_aside(exposure.expnum, folder)
-            ensure_started(
-                folder,
-                in_bash(self._prefix, self._script(exposure.expnum)),
-                cwd=self._workflow,
-                env=child_environment(),
-                output=self._workflow / f"dagmaker_{exposure.expnum}.out",
-                timeout=self._timeout,
-            )
+            # Nobody changes the parameters between our look at them and the start.
+            with self._parameters.locked():
+                self._set_season(exposure, action.attempt, folder, now)
+                ensure_started(
+                    folder,
+                    in_bash(self._prefix, self._script(exposure.expnum)),
+                    cwd=self._workflow,
+                    env=child_environment(),
+                    output=self._workflow / f"dagmaker_{exposure.expnum}.out",
+                    timeout=self._timeout,
+                )
+        # From its folder, not from where DAGMaker read it: after a crash that may be another one by now.
+        read = _read(folder / PARAMETERS)
         with writing(self._database) as connection:
-            move_making(connection, making, MakingState.RUNNING, at=now, why="DAGMaker runs")
+            checksum = None if read is None else keep_version(connection, read, at=now)
+            move_making(connection, making, MakingState.RUNNING, at=now, why="DAGMaker runs", rc_sha256=checksum)
         return making
 
     def end_overdue(self, making: Making, now: datetime) -> None:
@@ -79,6 +91,17 @@ class DagMaker:
         folder = Path(making.folder)
         if now - making.intent_at >= self._timeout + _AFTER_TIMEOUT and look(folder).state == "running":
             stop(folder)
+
+    def _set_season(self, exposure: Exposure, attempt: int, folder: Path, now: datetime) -> None:
+        """DAGMaker has no other way to be told its season. What it will read is kept in the folder of the run."""
+        _, data = self._parameters.edit(
+            self._database,
+            lambda rc: with_season(rc, exposure.season),
+            who="daemon",
+            why=f"for exposure {exposure.label}, attempt {attempt}",
+            at=now,
+        )
+        (folder / PARAMETERS).write_bytes(data)
 
     def _script(self, expnum: int) -> str:
         """`source SETUP && exec ./DAGMaker.sh EXPNUM`; the set-up script sees no arguments of ours."""
@@ -98,6 +121,14 @@ class DagMaker:
             # Copied, then removed: the two folders may lie on different file systems.
             (folder / f"before-{leftover.name}").write_bytes(data)
             leftover.unlink()
+
+
+def _read(path: Path) -> bytes | None:
+    """A file of a run's folder; None for a run that an older version of this program has started."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def tag_of(exposure: Exposure, attempt: int) -> str:

@@ -7,4 +7,19 @@ from __future__ import annotations
 from typing import Final
 
 #: Modules of this package, in the order of `desgw-daemon --help`.
-COMMANDS: Final = ("status", "explain", "history", "plan", "run", "queue", "season", "postproc", "config", "db", "demo")
+COMMANDS: Final = (
+    "status",
+    "explain",
+    "history",
+    "plan",
+    "run",
+    "queue",
+    "season",
+    "rc",
+    "exposures",
+    "output_txt",
+    "postproc",
+    "config",
+    "db",
+    "demo",
+)

@@ -94,7 +94,21 @@ def _setup(house: House, snapshot: Snapshot, now: datetime) -> tuple[Mapping[str
             listed = house.config.exposures_list
             # DAGMaker would end with an exposure that has no band: one cause, and a person for each exposure.
             missing = not os.access(listed, os.R_OK)
-            return environment, f"{listed} is away or cannot be read" if missing else None
+            problem = f"{listed} is away or cannot be read" if missing else None
+            return environment, problem or house.parameters.problem(_seasons_to_make(snapshot))
+
+
+def _seasons_to_make(snapshot: Snapshot) -> set[int]:
+    """The seasons of which DAGMaker is to be told next."""
+    return {
+        e.season
+        for e in snapshot.exposures
+        if not (e.watch_only or e.held)
+        and (
+            (e.state is ExposureState.QUEUED and e.key is not None)
+            or (e.making is not None and e.making.state is MakingState.INTENT)
+        )
+    }
 
 
 def _makings(house: House, snapshot: Snapshot) -> list[MakingFact]:

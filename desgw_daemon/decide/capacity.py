@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from desgw_daemon.decide.turns import Turns
 from desgw_daemon.domain.actions import Action, MakeDag, SubmitDag, Wait
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Snapshot
@@ -21,15 +22,20 @@ def limit(snapshot: Snapshot, wishes: Sequence[Action], policy: Policy) -> tuple
     makers = sum(m.state in MAKING_LIVE for e in snapshot.exposures for m in e.makings)
     made = sum(_is_made(exposure) for exposure in snapshot.exposures)
     making: set[int] = {e.expnum for e in snapshot.exposures if any(m.state in MAKING_LIVE for m in e.makings)}
+    turns = Turns(snapshot)
     line_to_make = line_to_submit = 0
     plan: list[Action] = []
     for wish in wishes:
         match wish:
             case MakeDag() if _has_live_making(by_id[wish.exposure_id]):
-                plan.append(wish)  # already counted: it is only taken up again
+                # Already counted: it is only taken up again.
+                kept = turns.keeps_back_again(by_id[wish.exposure_id])
+                plan.append(wish if kept is None else _wait(wish, kept))
             case MakeDag():
                 if wish.expnum in making:
                     plan.append(_wait(wish, "the same exposure of another season is being made; it goes on after that"))
+                elif kept := turns.keeps_back(by_id[wish.exposure_id]):
+                    plan.append(_wait(wish, kept))
                 elif makers >= policy.dagmaker_max_at_once:
                     line_to_make += 1
                     plan.append(
@@ -51,6 +57,7 @@ def limit(snapshot: Snapshot, wishes: Sequence[Action], policy: Policy) -> tuple
                 else:
                     makers += 1
                     making.add(wish.expnum)
+                    turns.start(by_id[wish.exposure_id])
                     plan.append(wish)
             case SubmitDag() if in_flight >= policy.submit_max_in_flight:
                 line_to_submit += 1

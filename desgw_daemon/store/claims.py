@@ -23,6 +23,7 @@ from desgw_daemon.domain.states import (
 )
 from desgw_daemon.store.journal import move_exposure, note
 from desgw_daemon.store.load import load_exposure, load_exposures, load_runs, table
+from desgw_daemon.store.rc import live_makings
 from desgw_daemon.store.tables import (
     ExposureRow,
     MakingRow,
@@ -45,6 +46,8 @@ def claim_making(
         return live
     if exposure.state is not ExposureState.QUEUED or exposure.attempt != attempt or exposure.held:
         return None
+    if any(making.season != exposure.season for making in live_makings(connection)):
+        return None  # DAGMaker reads its season from a file, which is never changed under one that runs
     rows = table(MakingRow)
     number = sum(m.attempt == attempt for m in exposure.makings) + 1
     connection.execute(

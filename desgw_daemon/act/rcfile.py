@@ -1,0 +1,221 @@
+"""dagmaker.rc on disk: read, and written anew so that at any moment either the old or the new one is there, whole.
+
+Nothing in it is ever run here. It is never changed while a DAGMaker, which reads it, may run.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine
+
+from desgw_daemon.children import look
+from desgw_daemon.domain.rcfile import CannotEditError, RcFile
+from desgw_daemon.domain.rckeys import SEASON
+from desgw_daemon.domain.times import utc
+from desgw_daemon.errors import Refused
+from desgw_daemon.observe.plainfile import open_plain
+from desgw_daemon.store.database import reading, writing
+from desgw_daemon.store.rc import LiveMaking, RcChange, live_makings, record_changes
+
+#: The real one has 3 kB: what is longer is something else (bytes).
+_LONGEST: Final = 1_000_000
+#: Whoever has the lock writes a small file, or starts a process.
+_LOCK_TIMEOUT: Final = 15.0
+
+
+class Parameters:
+    """The file with DAGMaker's parameters, and the lock of those who change or read it."""
+
+    def __init__(self, *, path: Path, locks: Path) -> None:
+        """locks: the folder for the lock. It is shared by every program that works on the state folder."""
+        self._path = path
+        self._locks = locks
+        self._lock = FileLock(locks / "rc.lock", mode=0o664, timeout=_LOCK_TIMEOUT)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else changes the file, or starts a DAGMaker, meanwhile. Raises Refused."""
+        try:
+            self._locks.mkdir(exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            raise Refused(
+                f"somebody else has been changing {self._path} for more than {_LOCK_TIMEOUT:.0f} s: try again"
+            ) from None
+        except OSError as error:
+            raise Refused(
+                f"{error.filename or self._locks}: {error.strerror}: the state folder must be writable for this"
+                f" account, and its disk must have room (see `df {self._locks.parent}`)"
+            ) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def read(self) -> bytes:
+        """What DAGMaker would read. Raises Refused."""
+        try:
+            with open_plain(self._path) as file:
+                data = file.read(_LONGEST + 1)
+        except OSError as error:
+            raise Refused(
+                f"{self._path} cannot be read: {error.strerror}; DAGMaker's parameters stand there (`paths.workflow`"
+                " and `dagmaker.rc` of daemon.toml say where)"
+            ) from error
+        if len(data) > _LONGEST:
+            raise Refused(f"{self._path} is longer than {_LONGEST} bytes: it is no file of parameters")
+        return data
+
+    def taken_apart(self) -> RcFile:
+        """The same, by its keys. Raises Refused."""
+        with self._plainly():
+            return RcFile.of(self.read())
+
+    def problem(self, seasons: Collection[int]) -> str | None:
+        """Why DAGMaker's season could not be set to one of these; None when each could."""
+        try:
+            rc = self.taken_apart()
+            with self._plainly():
+                changes = any(with_season(rc, season) is not rc for season in sorted(seasons))
+            if changes:
+                self._check_writable()
+        except Refused as problem:
+            return str(problem)
+        return None
+
+    def edit(
+        self, database: Engine, change: Callable[[RcFile], RcFile], *, who: str, why: str, at: datetime
+    ) -> tuple[tuple[RcChange, ...], bytes]:
+        """Change the file, and write down what was changed. Returns the changes, and what stands there now.
+
+        The old file stays as `.bak`. Raises Refused when it cannot be changed, or a DAGMaker may be reading it.
+        """
+        with self.locked(), self._plainly():
+            before = RcFile.of(self.read())
+            after = change(before)
+            changes = _differences(before, after)
+            if after.text == before.text:
+                return (), before.data
+            with reading(database) as connection:
+                if (reader := _reader(connection)) is not None:
+                    raise Refused(_read_by(self._path, reader))
+            self._check_writable()
+            new = self._prepared(before.data, after.data)
+            try:
+                # Written down before it is done: a change that nobody can explain later is worse than one noted twice.
+                with writing(database) as connection:
+                    record_changes(connection, changes, path=str(self._path), who=who, why=why, at=at)
+                new.rename(self._target())
+            finally:
+                with suppress(FileNotFoundError):
+                    new.unlink()
+            _sync_folder(new.parent)
+            return changes, after.data
+
+    def _target(self) -> Path:
+        """The file itself: where a link stands, the link stays."""
+        return Path(os.path.realpath(self._path))
+
+    def _check_writable(self) -> None:
+        target = self._target()
+        if not os.access(target, os.W_OK):
+            raise Refused(f"{self._path} is read-only for this account: the season and other keys cannot be set in it")
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise Refused(f"{target.parent} cannot be written to: {target.name} cannot be changed")
+
+    def _prepared(self, before: bytes, after: bytes) -> Path:
+        """The old file beside it as .bak, and the new one under another name.
+
+        Raises Refused: nothing is changed then.
+        """
+        target = self._target()
+        backup = target.with_name(f"{target.name}.bak")
+        first, second = target.with_name(f".{target.name}.bak.new"), target.with_name(f".{target.name}.new")
+        try:
+            like = target.stat()
+            _write(first, before, like)
+            _write(second, after, like)
+            first.rename(backup)
+        except OSError as error:
+            for left in (first, second):
+                with suppress(OSError):
+                    left.unlink()
+            raise Refused(
+                f"{target} cannot be changed: {error.strerror}: {error.filename2 or error.filename or target.parent};"
+                f" it is as it was (is there room? see `df {target.parent}`)"
+            ) from error
+        return second
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        try:
+            yield
+        except CannotEditError as problem:
+            raise Refused(f"{self._path}: {problem}") from None
+
+
+def with_season(rc: RcFile, season: int) -> RcFile:
+    """With that season; the same object when it is so already. Raises CannotEditError."""
+    found = rc.settings.get(SEASON)
+    return rc if found is not None and found.value == str(season) else rc.with_value(SEASON, str(season))
+
+
+def _differences(before: RcFile, after: RcFile) -> tuple[RcChange, ...]:
+    old = {key: setting.raw for key, setting in before.settings.items()}
+    new = {key: setting.raw for key, setting in after.settings.items()}
+    keys = dict.fromkeys((*old, *new))
+    return tuple(RcChange(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key))
+
+
+def _reader(connection: Connection) -> LiveMaking | None:
+    """A DAGMaker that runs. One that is only about to be started has read nothing: its start waits for our lock."""
+    for making in live_makings(connection):
+        try:
+            if look(Path(making.folder)).state == "running":
+                return making
+        except OSError:
+            return making  # nobody can tell
+    return None
+
+
+def _read_by(path: Path, making: LiveMaking) -> str:
+    return (
+        f"{path} is not changed while a DAGMaker reads it: exposure {making.expnum} {making.band or '?'} (season"
+        f" {making.season}, nite {making.nite or 'unknown'}) is being made since {utc(making.intent_at)}. Try again"
+        " when that has ended (`desgw-daemon pause` keeps new ones from being started)"
+    )
+
+
+def _write(path: Path, data: bytes, like: os.stat_result) -> None:
+    """A new file, on the disk, with the rights and the group of the one that it replaces. Raises OSError."""
+    with suppress(FileNotFoundError):
+        path.unlink()  # left by one that was killed
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        made = os.fstat(descriptor)
+        if made.st_gid != like.st_gid:
+            os.fchown(descriptor, -1, like.st_gid)
+        if made.st_uid != like.st_uid:
+            # Only root can give files away. Whoever may change it goes by its group then, which has been kept.
+            with suppress(PermissionError):
+                os.fchown(descriptor, like.st_uid, -1)
+        os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+        os.fsync(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
