@@ -12,6 +12,7 @@ from sqlalchemy import Engine as Database
 from desgw_daemon.act.dagmaker import DagMaker
 from desgw_daemon.act.environment import SetupCapture
 from desgw_daemon.act.postproc import Postprocessor, PostprocSettings
+from desgw_daemon.act.refresh import Refresher
 from desgw_daemon.act.submit import Submitter
 from desgw_daemon.config.model import Config
 from desgw_daemon.domain.policy import Policy
@@ -35,6 +36,7 @@ class House:
     dagmaker: DagMaker
     submitter: Submitter
     postprocessor: Postprocessor
+    refresher: Refresher
 
     @property
     def inbox(self) -> Path:
@@ -67,6 +69,7 @@ def policy_of(config: Config) -> Policy:
         # Long enough for the tick after the last look; never so short that a slow look is stale at once.
         postproc_look_fresh_for=max(10 * config.poll.interval, 2 * config.poll.look_deadline),
         postproc_silent_after=postproc.silent_after,
+        refresh_every=config.databases.refresh_every or None if config.databases.exposures else None,
     )
 
 
@@ -75,9 +78,12 @@ def engine_of(config: Config) -> Engine:
     return LocalEngine(root=config.paths.state / "local", slots=config.submit.local_slots)
 
 
-def build(config: Config, database: Database, clock: Callable[[], datetime], *, before: House | None = None) -> House:
+def build(
+    config: Config, database: Database, clock: Callable[[], datetime], *, source: Path, before: House | None = None
+) -> House:
     """The objects for this configuration.
 
+    source: the file that it was read from.
     before: the house of the configuration before it. What remembers something worth keeping (abandoned workers, the
     index of exposures.list, the captured environment) is taken over where its own settings are the same.
     """
@@ -131,4 +137,5 @@ def build(config: Config, database: Database, clock: Callable[[], datetime], *, 
             ),
             clock=clock,
         ),
+        refresher=Refresher(database=database, config_file=source.absolute(), state=paths.state),
     )

@@ -42,6 +42,7 @@ class Event(StrEnum):
     # The queue
     LIST_TAKEN = "list_taken", "A list of exposures was taken into the queue."
     LIST_REFUSED = "list_refused", "A list of exposures was refused as a whole; a .why file lies beside it."
+    EXPOSURES_REFRESHED = "exposures_refreshed", "A refresh of exposures.list began, or ended, well or not."
     EXPOSURE_MOVED = "exposure_moved", "An exposure has changed its state."
 
     # Making and submitting
