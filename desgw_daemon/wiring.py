@@ -13,6 +13,7 @@ from desgw_daemon.act.dagmaker import DagMaker
 from desgw_daemon.act.environment import SetupCapture
 from desgw_daemon.act.postproc import Postprocessor, PostprocSettings
 from desgw_daemon.act.rcfile import Parameters
+from desgw_daemon.act.refresh import Refresher
 from desgw_daemon.act.submit import Submitter
 from desgw_daemon.config.model import Config
 from desgw_daemon.domain.policy import Policy
@@ -37,6 +38,7 @@ class House:
     dagmaker: DagMaker
     submitter: Submitter
     postprocessor: Postprocessor
+    refresher: Refresher
 
     @property
     def inbox(self) -> Path:
@@ -69,6 +71,7 @@ def policy_of(config: Config) -> Policy:
         # Long enough for the tick after the last look; never so short that a slow look is stale at once.
         postproc_look_fresh_for=max(10 * config.poll.interval, 2 * config.poll.look_deadline),
         postproc_silent_after=postproc.silent_after,
+        refresh_every=config.databases.refresh_every or None if config.databases.exposures else None,
     )
 
 
@@ -82,9 +85,12 @@ def parameters_of(config: Config) -> Parameters:
     return Parameters(path=config.dagmaker_rc, locks=config.paths.state / "locks")
 
 
-def build(config: Config, database: Database, clock: Callable[[], datetime], *, before: House | None = None) -> House:
+def build(
+    config: Config, database: Database, clock: Callable[[], datetime], *, source: Path, before: House | None = None
+) -> House:
     """The objects for this configuration.
 
+    source: the file that it was read from.
     before: the house of the configuration before it. What remembers something worth keeping (abandoned workers, the
     index of exposures.list, the captured environment) is taken over where its own settings are the same.
     """
@@ -141,4 +147,5 @@ def build(config: Config, database: Database, clock: Callable[[], datetime], *, 
             ),
             clock=clock,
         ),
+        refresher=Refresher(database=database, config_file=source.absolute(), state=paths.state),
     )

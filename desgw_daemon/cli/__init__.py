@@ -14,6 +14,13 @@ COMMANDS: Final = (
     "plan",
     "run",
     "queue",
+COMMANDS: Final = (
+    "status",
+    "explain",
+    "history",
+    "plan",
+    "run",
+    "queue",
     "season",
     "rc",
     "exposures",

@@ -28,6 +28,7 @@ _KINDS: Final = {
     "SubmitDag": "submit",
     "Reconcile": "reconcile",
     "Recheck": "recheck",
+    "RefreshExposures": "refresh",
     "StartPostproc": "postproc",
     "LaunchPostproc": "launch",
     "WaitSeason": "wait_season",
@@ -144,6 +145,8 @@ def _what(action: Action, snapshot: Snapshot) -> str:
             return f"have every CCD looked at of {names[action.exposure_id]}"
         case actions.Move():
             return f"move {names[action.exposure_id]} from {action.before} to {action.after}"
+        case actions.RefreshExposures():
+            return "refresh exposures.list"
         case actions.StartPostproc():
             expnums = ", ".join(map(str, action.expnums))
             return f"start post-processing of season {action.season} with {expnums}"

@@ -59,7 +59,7 @@ def _tick(args: argparse.Namespace) -> int:
     with ActLock(config.paths.state), plainly(loaded):
         database = open_database(loaded)
         with Log(level=config.log.level, file=config.log_file) as log:
-            result = tick(build(config, database, utc_now), log, clock=utc_now)
+            result = tick(build(config, database, utc_now, source=loaded.source), log, clock=utc_now)
         database.dispose()
     if args.json:
         print_json(

@@ -17,6 +17,7 @@ from desgw_daemon.domain.actions import (
     Move,
     Recheck,
     Reconcile,
+    RefreshExposures,
     StartPostproc,
     SubmitDag,
     Wait,
@@ -24,7 +25,7 @@ from desgw_daemon.domain.actions import (
 )
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
-from desgw_daemon.domain.states import RUN_LIVE, MakingState, RunState
+from desgw_daemon.domain.states import RUN_LIVE, MakingState, RefreshState, RunState
 from desgw_daemon.errors import DesgwError
 from desgw_daemon.observe.postproc import read_evidence
 from desgw_daemon.store.claims import ask_recheck, claim_run, set_reason
@@ -92,7 +93,7 @@ class Actor:
         return errors
 
     def _tidy(self, snapshot: Snapshot, now: datetime) -> list[str]:
-        """End what has outlived its time-out."""
+        """End what has outlived its time-out, and take up a refresh whose start a crash has interrupted."""
         house = self._house
         errors = []
         newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
@@ -108,6 +109,8 @@ class Actor:
                 if run.state is RunState.RUNNING
             ),
         ]
+        if (refresh := snapshot.refresh) is not None and refresh.state is RefreshState.RUNNING:
+            duties.append(("take up the refresh of exposures.list", partial(house.refresher.launch, refresh)))
         for name, duty in duties:
             try:
                 duty()
@@ -133,6 +136,8 @@ class Actor:
                 found = house.submitter.reconcile(action, exposure, self._environment, now)
                 with writing(house.database) as connection:
                     set_reason(connection, exposure, f"{action.reason}. Last answer: {found}")
+            case RefreshExposures():
+                house.refresher.start(action, now)
             case StartPostproc():
                 self._start_postproc(snapshot, action, now)
             case LaunchPostproc():

@@ -1,4 +1,7 @@
-"""What became of the things that run by themselves: DAGMakers, DAGs, post-processing. Read first, then written down."""
+"""What became of the things that run by themselves: DAGMakers, DAGs, post-processing, a refresh of exposures.list.
+
+Read first, then written down.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from sqlalchemy import Connection
 from desgw_daemon.act.environment import Captured, NotCaptured
 from desgw_daemon.act.postproc import PREPARED, SKIPTO, STAGE, output_name
 from desgw_daemon.children import ChildStatus, look
+from desgw_daemon.daemon.refreshing import RefreshFact, follow_refresh, record_refresh
 from desgw_daemon.domain.snapshot import Exposure, Making, PostprocRun, Snapshot, Submission
 from desgw_daemon.domain.states import ENDED, ExposureState, MakingState, RunState, SubmissionState
 from desgw_daemon.grid.engine import Answered, DagStatus, NoAnswer, StatusOutcome
@@ -59,6 +63,7 @@ class Followed:
     submissions: tuple[Submission, ...]
     dags: StatusOutcome
     runs: tuple[RunFact, ...]
+    refresh: RefreshFact | None
 
     @property
     def engine_problem(self) -> str | None:
@@ -77,6 +82,7 @@ def follow(house: House, snapshot: Snapshot, now: datetime) -> Followed:
         submissions=asked,
         dags=house.engine.status([s.tag for s in asked]) if asked else Answered({}),
         runs=tuple(_runs(house, snapshot)),
+        refresh=follow_refresh(house, snapshot),
     )
 
 
@@ -192,6 +198,8 @@ def record_followed(connection: Connection, followed: Followed, now: datetime) -
             _record_dag(connection, submission, followed.dags.dags.get(submission.tag), now)
     for run in followed.runs:
         _record_run(connection, run, now)
+    if followed.refresh is not None:
+        record_refresh(connection, followed.refresh, now)
 
 
 def _record_making(connection: Connection, fact: MakingFact, now: datetime) -> None:

@@ -54,7 +54,7 @@ class Daemon:
         self._loaded = loaded
         self._log = log
         self._clock = clock
-        self._house = build(loaded.config, database, clock)
+        self._house = build(loaded.config, database, clock, source=loaded.source)
         self._stop = threading.Event()
         self._look_at_config = threading.Event()
         #: When cycles are wanted beside the regular ones. Shared by watchers, signals and cycles: its steps are atomic.
@@ -182,7 +182,7 @@ class Daemon:
         in_force = keep_restart_keys(self._loaded.config, answer.config)
         self._loaded = Loaded(config=in_force, source=answer.source, origins=answer.origins)
         self._log.set_level(in_force.log.level)
-        self._house = build(in_force, self._house.database, self._clock, before=self._house)
+        self._house = build(in_force, self._house.database, self._clock, source=self._loaded.source, before=self._house)
 
     def _own_alerts(self) -> tuple[AlertWanted, ...]:
         if self._refused is None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from desgw_daemon.decide.looks import is_watched
 from desgw_daemon.decide.postproc import failed_run_of
+from desgw_daemon.decide.refreshing import failed_refresh, waiting_for_data
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
@@ -22,6 +23,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_unknown(snapshot, policy, now),
         *_not_taken(snapshot, policy, now),
         *_overdue(snapshot, policy, now),
+        *_refresh_failed(snapshot),
         *_without_data(snapshot, policy, now),
         *_paused(snapshot, policy, now),
         *_unseen(snapshot, policy, now),
@@ -187,14 +189,30 @@ def _overdue(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
     ]
 
 
+def _refresh_failed(snapshot: Snapshot) -> list[AlertWanted]:
+    if (failed := failed_refresh(snapshot)) is None:
+        return []
+    waiting = waiting_for_data(snapshot)
+    return [
+        AlertWanted(
+            key="refresh_failed",
+            rule="refresh_failed",
+            severity="warning",
+            text=f"exposures.list could not be refreshed at {at(failed.started_at)}: {failed.reason}. The old one stays;"
+            f" {plural(len(waiting), 'exposure')} of the queue not in it: {some(str(e.expnum) for e in waiting)}. Mend"
+            " the cause; `desgw-daemon exposures refresh` tries it at once",
+        )
+    ]
+
+
 def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
-    """Exposures that exposures.list does not know. A workflow folder that is away has an alert of its own."""
+    """Exposures that exposures.list does not know. What keeps it from being refreshed has an alert of its own."""
     waiting = [
         e
         for e in snapshot.exposures
         if e.state is ExposureState.QUEUED and e.key is None and now - e.queued_at >= policy.patience
     ]
-    if not waiting or snapshot.making_blocked:
+    if not waiting or snapshot.making_blocked or failed_refresh(snapshot):
         return []
     return [
         AlertWanted(

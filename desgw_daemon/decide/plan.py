@@ -13,6 +13,7 @@ from desgw_daemon.decide import starting
 from desgw_daemon.decide.capacity import limit
 from desgw_daemon.decide.postproc import heals_by_itself, plan_postproc, run_of
 from desgw_daemon.decide.readiness import judge
+from desgw_daemon.decide.refreshing import plan_refresh
 from desgw_daemon.decide.steps import move, wait
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.actions import Action, Move, Wait
@@ -27,10 +28,14 @@ from desgw_daemon.domain.states import (
 
 
 def plan(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Action, ...]:
-    """What to do now, and why. Exposures first, in the order of the queue, then seasons."""
+    """What to do now, and why. Exposures first, in the order of the queue, then exposures.list, then seasons."""
     wishes = [_for_exposure(snapshot, exposure, policy, now) for exposure in in_order(snapshot.exposures)]
     wanted = [wish for wish in wishes if wish is not None]
-    return (*limit(snapshot, wanted, policy), *plan_postproc(_after_moves(snapshot, wanted, now), policy, now))
+    return (
+        *limit(snapshot, wanted, policy),
+        *plan_refresh(snapshot, policy, now),
+        *plan_postproc(_after_moves(snapshot, wanted, now), policy, now),
+    )
 
 
 def _after_moves(snapshot: Snapshot, wishes: Iterable[Action], now: datetime) -> Snapshot:
@@ -65,7 +70,7 @@ def _for_exposure(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: d
 def _by_state(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: datetime) -> Action | None:
     match exposure.state:
         case ExposureState.QUEUED:
-            return starting.queued(snapshot, exposure)
+            return starting.queued(snapshot, exposure, policy)
         case ExposureState.MAKING:
             return starting.making(snapshot, exposure, policy)
         case ExposureState.SUBMITTING:

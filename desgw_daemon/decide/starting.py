@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from desgw_daemon.decide.refreshing import refresh_words
 from desgw_daemon.decide.steps import move, wait
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.actions import Action, MakeDag, Reconcile, SubmitDag
@@ -26,7 +27,7 @@ def _kept_back(snapshot: Snapshot, exposure: Exposure) -> str | None:
     return None
 
 
-def queued(snapshot: Snapshot, exposure: Exposure) -> Action:
+def queued(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
     """One that waits for its turn."""
     if exposure.key is not None and exposure.watch_only:
         return move(exposure, ExposureState.PROCESSING, "submitted by somebody else: watched, never submitted")
@@ -38,12 +39,13 @@ def queued(snapshot: Snapshot, exposure: Exposure) -> Action:
         lacking = " and ".join(
             [*(["band"] if exposure.band is None else []), *(["nite"] if exposure.nite is None else [])]
         )
+        refreshed = refresh_words(snapshot, policy)
         return wait(
             exposure,
             f"its {lacking} {'are' if ' and ' in lacking else 'is'} not known (in the queue since"
             f" {at(exposure.queued_at)}): exposures.list has no line for it, or cannot be read. It goes on by itself"
             " when the file has it; if the file is there and the number wrong,"
-            f" `desgw-daemon queue remove {exposure.expnum}`",
+            f" `desgw-daemon queue remove {exposure.expnum}`" + (f". Meanwhile: {refreshed}" if refreshed else ""),
         )
     if rival := _rival(snapshot, exposure, _occupies):
         return wait(exposure, _of_rival(rival))

@@ -87,6 +87,16 @@ class Recheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshExposures:
+    """Have exposures.list written anew."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"refresh exposures.list: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartPostproc:
     """Start post-processing of a season with these exposures. SKIPTO is computed just before the start."""
 
@@ -144,4 +154,15 @@ class AlertWanted:
     expnum: int | None = None
 
 
-Action = Wait | Move | MakeDag | SubmitDag | Reconcile | Recheck | StartPostproc | LaunchPostproc | WaitSeason
+Action = (
+    Wait
+    | Move
+    | MakeDag
+    | SubmitDag
+    | Reconcile
+    | Recheck
+    | RefreshExposures
+    | StartPostproc
+    | LaunchPostproc
+    | WaitSeason
+)

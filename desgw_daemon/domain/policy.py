@@ -32,6 +32,9 @@ class Policy:
     zero_size_after: timedelta = timedelta(minutes=30)
     surplus: Literal["hold", "ignore"] = "hold"
 
+    #: exposures.list is refreshed at most this often; None: not by the daemon.
+    refresh_every: timedelta | None = None
+
     #: An exposure that could not be looked at for this long is told to people, and a run starts without it.
     unseen_patience: timedelta = timedelta(minutes=30)
 

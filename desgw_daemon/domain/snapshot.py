@@ -15,6 +15,7 @@ from desgw_daemon.domain.states import (
     ExposureState,
     MakingState,
     Ready,
+    RefreshState,
     RunState,
     SubmissionState,
 )
@@ -146,6 +147,24 @@ class PostprocRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """A time that exposures.list was written anew, or should have been.
+
+    folder: of its process, when the daemon started it; None for a person's. exposures: in the new file.
+    """
+
+    id: int
+    state: RefreshState
+    started_at: datetime
+    ended_at: datetime | None = None
+    who: str
+    why: str = ""
+    folder: str | None = None
+    exposures: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
     """One exposure of the queue, with what is known of its CCDs and forcefiles.
 
@@ -234,6 +253,11 @@ class Snapshot:
     pnfs_silent: tuple[datetime, str] | None = None
     #: Since when, and why, the engine has not answered.
     engine_silent: tuple[datetime, str] | None = None
+    #: The refresh of exposures.list that is under way, or else the newest one; the newest that ended well, and the
+    #: newest that did not.
+    refresh: Refresh | None = None
+    refreshed: Refresh | None = None
+    refresh_failed: Refresh | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

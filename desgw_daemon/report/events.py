@@ -43,6 +43,7 @@ class Event(StrEnum):
     LIST_TAKEN = "list_taken", "A list of exposures was taken into the queue."
     LIST_REFUSED = "list_refused", "A list of exposures was refused as a whole; a .why file lies beside it."
     SEASON_TAKEN = "season_taken", "A season was taken, taken again, or got its event."
+    EXPOSURES_REFRESHED = "exposures_refreshed", "A refresh of exposures.list began, or ended, well or not."
     EXPOSURE_MOVED = "exposure_moved", "An exposure has changed its state."
 
     # Making and submitting

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from desgw_daemon.domain.states import CcdState, MakingState, RunState, SubmissionState
+from desgw_daemon.domain.states import CcdState, MakingState, RefreshState, RunState, SubmissionState
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log, bind_exposure
 from desgw_daemon.store.looks import LATE
@@ -65,6 +65,8 @@ def _write(log: Log, row: Told, text: str) -> None:
                 log.info(_SUBMISSION.get(state, Event.DAG_SUBMITTED), text)
         case "postproc_run":
             _write_run(log, row, text)
+        case "refresh":
+            _write_refresh(log, row, text)
         case "daemon":
             log.info(Event.PAUSED if row.after == "paused" else Event.RESUMED, text)
         case "season":
@@ -82,3 +84,10 @@ def _write_run(log: Log, row: Told, text: str) -> None:
         log.info(Event.POSTPROC_ENDED, text)
     else:
         log.info(Event.POSTPROC_STARTED, text)
+
+
+def _write_refresh(log: Log, row: Told, text: str) -> None:
+    if row.after == RefreshState.FAILED:
+        log.warning(Event.EXPOSURES_REFRESHED, text)
+    else:
+        log.info(Event.EXPOSURES_REFRESHED, text)

@@ -9,8 +9,10 @@ import dataclasses
 import json
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -93,6 +95,7 @@ def build(folder: Path, scenario: Scenario) -> Sandbox:
         path.mkdir(parents=True)
     _orders(sandbox, scenario)
     _workflow(sandbox, scenario)
+    _exposure_database(sandbox, scenario)
     _postprocessing(sandbox, scenario)
     for exposure in scenario.exposures:
         for older in exposure.older:
@@ -182,11 +185,35 @@ def _workflow(sandbox: Sandbox, scenario: Scenario) -> None:
     rc = (STANDINS / "dagmaker.rc").read_text()
     (folder / "dagmaker.rc").write_text(rc.replace("@SEASON@", str(scenario.season)))
     (folder / "SE_blacklist.txt").write_text("".join(f"{e.expnum}\n" for e in scenario.exposures if e.blacklisted))
-    lines = texts.exposure_lines(scenario)
-    (folder / "exposures.list").write_text(texts.EXPOSURES_HEADER + "".join(line for _, line in lines))
+    listed = [exposure for exposure in texts.recorded(scenario) if not exposure.new]
+    (folder / "exposures.list").write_text(texts.EXPOSURES_HEADER + "".join(exposure.line for exposure in listed))
     for band in ("u", "g", "r", "i", "z", "Y", "VR"):
-        own = "".join(line for line_band, line in lines if line_band == band)
+        own = "".join(exposure.line for exposure in listed if exposure.band == band)
         (folder / f"exposures_{band}.list").write_text(own)
+
+
+def _exposure_database(sandbox: Sandbox, scenario: Scenario) -> None:
+    """The observatory's own: also what nobody lists, which is a zero, a short exposure, one without a place."""
+    rows: list[tuple[object, ...]] = [
+        (e.expnum, f"{e.taken:%Y-%m-%d %H:%M:%S.%f}", e.ra, e.dec, e.band, e.exptime, "object", e.teff, e.name)
+        for e in texts.recorded(scenario)
+    ]
+    taken = "2020-03-05 09:30:00"
+    rows += [
+        (938_901, taken, 12.0, -30.0, "i", 90.0, "zero", None, "zero"),
+        (938_902, taken, 12.0, -30.0, "i", 15.0, "object", None, "too short"),
+        (938_903, taken, None, None, "i", 90.0, "object", None, "nowhere"),
+        (182_808, "2013-02-28 09:30:00", 12.0, -30.0, "i", 90.0, "object", 0.5, "before the first"),
+    ]
+    with closing(sqlite3.connect(sandbox.root / "exposures.db")) as database, database:
+        database.execute(
+            "CREATE TABLE exposure (id INTEGER PRIMARY KEY, date TEXT, ra REAL, declination REAL, filter TEXT,"
+            " exptime REAL, propid TEXT, flavor TEXT, qc_teff REAL, object TEXT)"
+        )
+        database.executemany(
+            f"INSERT INTO exposure VALUES (?, ?, ?, ?, ?, ?, '{texts.PROPID}', ?, ?, ?)",
+            rows,
+        )
 
 
 def _postprocessing(sandbox: Sandbox, scenario: Scenario) -> None:

@@ -71,6 +71,7 @@ class Watch:
     quiet_for: timedelta = timedelta(seconds=60)
     confirm_absent: timedelta = timedelta(seconds=2)
     dagmaker_timeout: timedelta = timedelta(seconds=60)
+    refresh_every: timedelta = timedelta(seconds=15)
     dagmaker_max_at_once: int = 3
     max_in_flight: int = 4
     local_slots: int = 4
@@ -113,7 +114,8 @@ class Template:
 class PlannedExposure:
     """One exposure and its bad habits. ra and dec in degrees.
 
-    ccds: scripts of single CCDs; the others do `default`. known: whether exposures.list has it.
+    ccds: scripts of single CCDs; the others do `default`. known: whether exposures.list has it. new: only the exposure
+    database has it; exposures.list has not been written since.
     unmade: CCDs whose folder DAGMaker does not make.
     end, ready: what must come of it.
     """
@@ -127,6 +129,7 @@ class PlannedExposure:
     dec: float = -38.0
     exptime: float = 90.0
     known: bool = True
+    new: bool = False
     making: Making = "good"
     ccds: Mapping[int, Moves] = field(default_factory=dict)
     default: Moves = moves.COMPLETE

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from desgw_daemon.sandbox.scenario import Scenario
@@ -13,54 +14,75 @@ EXPOSURES_HEADER: Final = (
     f" {'PROPID':>12} {'OBSTYPE':>7} {'TEFF':>7} {'OBJECT':>50}\n"
 )
 
-
-def _line(
-    *,
-    expnum: int,
-    nite: str,
-    band: str,
-    ra: float,
-    dec: float,
-    exptime: float,
-    teff: str = "0.94",
-    name: str = "DESGW hex",
-) -> tuple[str, str]:
-    day = date(int(nite[:4]), int(nite[4:6]), int(nite[6:]))
-    # The nite is the evening's date; the exposure was taken after midnight UT.
-    mjd = day.toordinal() - date(1858, 11, 17).toordinal() + 1 + expnum % 500 / 1500
-    return band, (
-        f"{expnum:>8} {nite:>9} {mjd:>13.6f} {ra:>11.6f} {dec:>10.6f} {band:>6} {exptime:>8.2f}"
-        f" {'2019B-0353':>12} {'object':>7} {teff:>7} {name:>50}\n"
-    )
+PROPID: Final = "2019B-0353"
+_MJD_0: Final = datetime(1858, 11, 17, tzinfo=UTC)
 
 
-def exposure_lines(scenario: Scenario) -> list[tuple[str, str]]:
-    """(band, line) of exposures.list, ordered by number.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An exposure as the observatory has recorded it. new: after exposures.list was written."""
+
+    expnum: int
+    nite: str
+    band: str
+    ra: float
+    dec: float
+    exptime: float
+    teff: float | None = 0.94
+    name: str = "DESGW hex"
+    new: bool = False
+
+    @property
+    def taken(self) -> datetime:
+        """The nite is the evening's date; the exposure was taken after midnight UT."""
+        evening = datetime.strptime(self.nite, "%Y%m%d").replace(tzinfo=UTC)
+        return evening + timedelta(days=1, seconds=self.expnum % 500 * 57.6)
+
+    @property
+    def line(self) -> str:
+        """Its line of exposures.list."""
+        mjd = (self.taken - _MJD_0) / timedelta(days=1)
+        teff = "NaN" if self.teff is None else f"{self.teff:.2f}"
+        return (
+            f"{self.expnum:>8} {self.nite:>9} {mjd:>13.6f} {self.ra:>11.6f} {self.dec:>10.6f} {self.band:>6}"
+            f" {self.exptime:>8.2f} {PROPID:>12} {'object':>7} {teff:>7} {self.name:>50}\n"
+        )
+
+
+def recorded(scenario: Scenario) -> list[Recorded]:
+    """What the observatory has recorded, ordered by number.
 
     With lines that mislead whoever looks an exposure up by a part of a line: a number that contains
     another, a number in the name of an object, no TEFF, blanks in a name.
     """
 
-    def lines() -> Iterator[tuple[int, tuple[str, str]]]:
+    def exposures() -> Iterator[Recorded]:
         for exposure in scenario.exposures:
             ra, dec = exposure.ra, exposure.dec
             number, nite = exposure.expnum, exposure.nite
             if exposure.known:
-                line = _line(expnum=number, nite=nite, band=exposure.band, exptime=exposure.exptime, ra=ra, dec=dec)
-                yield number, line
+                yield Recorded(
+                    expnum=number,
+                    nite=nite,
+                    band=exposure.band,
+                    exptime=exposure.exptime,
+                    ra=ra,
+                    dec=dec,
+                    new=exposure.new,
+                )
             for template in exposure.templates:
-                line = _line(
+                yield Recorded(
                     expnum=template.expnum, nite=template.nite, band=template.band, exptime=90.0, ra=ra, dec=dec
                 )
-                yield template.expnum, line
             if len(str(number)) == 6:
                 longer = 1_000_000 + number
-                yield longer, _line(expnum=longer, nite="20210914", band="r", exptime=30.0, teff="NaN", ra=ra, dec=dec)
+                yield Recorded(expnum=longer, nite="20210914", band="r", exptime=30.0, teff=None, ra=ra, dec=dec)
             before = 300_000 + number % 100_000
             name = f"repeat of {number} hex 5 of 6"
-            yield before, _line(expnum=before, nite="20140202", band="g", exptime=90.0, name=name, ra=ra, dec=dec)
+            yield Recorded(expnum=before, nite="20140202", band="g", exptime=90.0, name=name, ra=ra, dec=dec)
 
-    return [line for _, line in sorted(dict(lines()).items())]
+    found = {exposure.expnum: exposure for exposure in exposures()}
+    return [found[expnum] for expnum in sorted(found)]
 
 
 #: What a run of post-processing reads, section by section.
@@ -150,6 +172,11 @@ inbox_settle = "500 ms"
 [dagmaker]
 max_at_once = {watch.dagmaker_max_at_once}
 timeout = {_span(watch.dagmaker_timeout)}
+
+[databases]
+exposures = "sqlite:///exposures.db"
+exposures_schema = ""
+refresh_every = {_span(watch.refresh_every)}
 
 [submit]
 engine = "local"

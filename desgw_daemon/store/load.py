@@ -16,6 +16,7 @@ from desgw_daemon.domain.snapshot import (
     Making,
     PostprocRequest,
     PostprocRun,
+    Refresh,
     Snapshot,
     Submission,
 )
@@ -25,6 +26,7 @@ from desgw_daemon.domain.states import (
     ExposureState,
     MakingState,
     Ready,
+    RefreshState,
     RunState,
     SubmissionState,
 )
@@ -35,6 +37,7 @@ from desgw_daemon.store.tables import (
     MakingRow,
     PostprocExposureRow,
     PostprocRunRow,
+    RefreshRow,
     RequestRow,
     SettingRow,
     SubmissionRow,
@@ -85,6 +88,9 @@ def load_snapshot(
         paused_reason=None if paused is None else f"{paused['value']} (by {paused['who']})",
         paused_since=None if paused is None else paused["at"],
         postproc_requests=_requests(connection),
+        refresh=load_refresh(connection, RefreshState.RUNNING) or load_refresh(connection),
+        refreshed=load_refresh(connection, RefreshState.DONE),
+        refresh_failed=load_refresh(connection, RefreshState.FAILED),
     )
 
 
@@ -236,6 +242,14 @@ def load_runs(connection: Connection) -> tuple[PostprocRun, ...]:
         values["expnums"] = tuple(expnum for expnum, _ in named_in_order)
         found.append(PostprocRun(**values))
     return tuple(found)
+
+
+def load_refresh(connection: Connection, state: RefreshState | None = None) -> Refresh | None:
+    """The newest refresh of exposures.list, or the newest in this state."""
+    rows = table(RefreshRow)
+    query = select(rows).order_by(rows.c.id.desc()).limit(1)
+    row = connection.execute(query if state is None else query.where(rows.c.state == state.value)).mappings().first()
+    return None if row is None else Refresh(**{**row, "state": RefreshState(row["state"])})
 
 
 def _requests(connection: Connection) -> dict[int, PostprocRequest]:

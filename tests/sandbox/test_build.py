@@ -27,7 +27,7 @@ class TestBuild:
         sandbox = build(tmp_path / "sandbox", demo_scenario())
         assert {path.name for path in sandbox.root.iterdir()} == {
             *("pnfs", "gw_workflow", "Post-Processing", "state", "logs", "home", "lists", ".sandbox"),
-            *("daemon.toml", "scenario.json"),
+            *("daemon.toml", "scenario.json", "exposures.db"),
         }
         programs = [*sandbox.workflow.glob("[DSRd]*.sh"), *sandbox.postprocessing.glob("*_*s.sh")]
         assert len(programs) == 5 and all(os.access(path, os.X_OK) for path in programs)

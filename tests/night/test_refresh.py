@@ -1,0 +1,205 @@
+"""An exposure that exposures.list does not know yet: the daemon refreshes the list by itself, and goes on."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from .house import NITE, SEASON, House, night_of, planned
+
+KNOWN, NEW, NOBODY = 938524, 938525, 938999
+
+
+def refreshes(house: House) -> list[dict[str, object]]:
+    """The rows of v_refresh, in order."""
+    return house.rows("SELECT * FROM v_refresh ORDER BY id")
+
+
+def queue(house: House, *expnums: int) -> None:
+    house.ok("queue", "add", *map(str, expnums), "--season", str(SEASON))
+
+
+def settled(house: House, state: str = "done") -> dict[str, object]:
+    """Ticks until one more refresh has come to its end; its row."""
+    before = {row["id"] for row in refreshes(house) if row["state"] != "running"}
+
+    def ended() -> dict[str, object] | None:
+        house.tick()
+        rows = [row for row in refreshes(house) if row["state"] != "running" and row["id"] not in before]
+        return rows[0] if rows else None
+
+    row = house.until(ended, "a refresh has ended")
+    assert row["state"] == state, row
+    return row
+
+
+@pytest.mark.slow
+class TestFoundByItself:
+    """Queued, not in exposures.list, found by a refresh, made, done: without a person."""
+
+    def test_night(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(KNOWN), planned(NEW, new=True)))
+        assert f" {NEW} " not in (house.sandbox.workflow / "exposures.list").read_text()
+        house.start()
+        queue(house, KNOWN, NEW)
+        house.wait_for("done", KNOWN, NEW)
+        (row,) = refreshes(house)
+        assert (row["state"], row["who"]) == ("done", "daemon")
+        lines = (house.sandbox.workflow / "exposures.list").read_text().splitlines()
+        assert row["exposures"] == len(lines) - 1
+        assert str(NEW) in str(row["why"]) and str(KNOWN) not in str(row["why"])
+        assert (house.exposure(NEW)["nite"], house.exposure(NEW)["band"]) == (NITE, "i")
+        assert house.made(NEW) == 1
+        assert [record["text"].split(":")[0] for record in house.log("exposures_refreshed")] == ["exposures.list"] * 2
+        assert house.alerts("refresh_failed") == []
+
+    def test_nothing_unknown_nothing_refreshed(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(KNOWN), planned(NEW, new=True)))
+        queue(house, KNOWN)
+        house.tick()
+        assert refreshes(house) == []
+        assert not (house.state / "refresh").exists()
+
+
+class TestPace:
+    """At most every databases.refresh_every; never without a database, with 0, or while all is paused."""
+
+    def test_not_again_before_its_time(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(KNOWN)), {"databases.refresh_every": '"1 h"'})
+        queue(house, NOBODY)
+        settled(house)
+        for _ in range(3):
+            house.tick()
+        (row,) = refreshes(house)
+        reason = house.exposure(NOBODY)["reason"]
+        assert f"exposures.list was last refreshed at {row['ended_at']}" in reason
+        assert "the next refresh is at" in reason
+        house.configure("databases.refresh_every", '"1 s"')
+        settled(house)
+        assert len(refreshes(house)) > 1
+
+    @pytest.mark.parametrize(
+        ("key", "value"), [("databases.refresh_every", "0"), ("databases.exposures", '""'), ("paused", "")]
+    )
+    def test_never(self, make_house: Callable[..., House], key: str, value: str) -> None:
+        house = make_house(night_of(planned(KNOWN)))
+        if key == "paused":
+            house.ok("pause", "--why", "a test")
+        else:
+            house.configure(key, value)
+        queue(house, NOBODY)
+        house.tick()
+        house.tick()
+        assert refreshes(house) == []
+        assert "refreshed in the next cycle" not in house.exposure(NOBODY)["reason"]
+
+
+class TestFails:
+    """Its cause is told once, the waiting exposure says it, and the next success ends the alert."""
+
+    def test_told_and_mended(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(KNOWN), planned(NEW, new=True)), {"databases.refresh_every": '"1 s"'})
+        place = house.root / "exposures.db"
+        aside = place.rename(house.root / "aside.db")
+        old = (house.sandbox.workflow / "exposures.list").read_bytes()
+        queue(house, NEW)
+        row = settled(house, "failed")
+        assert "unable to open database file" in str(row["reason"])
+        house.tick()
+        (alert,) = house.alerts("refresh_failed")
+        assert "unable to open database file" in alert["text"] and alert["cleared_at"] is None
+        reason = house.exposure(NEW)["reason"]
+        assert "unable to open database file" in reason
+        assert (house.sandbox.workflow / "exposures.list").read_bytes() == old
+        house.configure("databases.refresh_every", '"1 h"')
+        aside.rename(place)
+        house.ok("exposures", "refresh")
+        house.tick()
+        house.tick()
+        assert house.exposure(NEW)["band"] == "i"
+        (alert,) = house.alerts("refresh_failed")
+        assert alert["cleared_at"] is not None
+
+    def test_much_smaller(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(*(planned(KNOWN + n) for n in range(5))), {"databases.refresh_every": '"1 h"'})
+        with closing(sqlite3.connect(house.root / "exposures.db")) as database, database:
+            database.execute("DELETE FROM exposure WHERE id < 938526")
+        before = (house.sandbox.workflow / "exposures.list").read_bytes()
+        queue(house, NOBODY)
+        row = settled(house, "failed")
+        assert "half-loaded" in str(row["reason"]) and "--force" in str(row["reason"])
+        assert (house.sandbox.workflow / "exposures.list").read_bytes() == before
+
+
+class TestCutOff:
+    """Whatever is killed when, no claim stays for ever and nothing is started twice."""
+
+    def test_claimed_and_not_started(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(KNOWN)), {"databases.refresh_every": '"1 h"'})
+        queue(house, NOBODY)
+        with closing(sqlite3.connect(house.state / "desgw.db")) as database, database:
+            database.execute(
+                "INSERT INTO refresh (state, started_at, who, why, folder) VALUES ('running', '2026-11-22 02:00:00',"
+                " 'daemon', 'a test', ?)",
+                (str(house.state / "refresh" / "1"),),
+            )
+        settled(house)
+        assert json.loads((house.state / "refresh" / "1" / "output").read_text())["exposures"] > 0
+
+    def test_killed_child(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(KNOWN)), {"databases.refresh_every": '"1 h"'})
+        with _slow(house.root / "exposures.db"):
+            queue(house, NOBODY)
+            house.tick()
+            house.kill_child(house.state / "refresh" / "1")
+        row = settled(house, "failed")
+        assert "nobody saw its end" in str(row["reason"])
+        house.configure("databases.refresh_every", '"1 s"')
+        settled(house)
+
+    def test_a_persons_that_was_killed(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(KNOWN)), {"databases.refresh_every": '"1 s"'})
+        queue(house, NOBODY)
+        with closing(sqlite3.connect(house.state / "desgw.db")) as database, database:
+            database.execute(
+                "INSERT INTO refresh (state, started_at, who, why) VALUES ('running', '2026-11-22 02:00:00', 'x', 'y')"
+            )
+        house.tick()
+        first = refreshes(house)[0]
+        assert first["state"] == "failed" and "ended without a word" in str(first["reason"])
+        settled(house)
+
+
+def test_old_evidence_goes(make_house: Callable[..., House]) -> None:
+    """Ten folders of evidence are kept."""
+    house = make_house(night_of(planned(KNOWN)), {"databases.refresh_every": '"1 h"'})
+    queue(house, NOBODY)
+    with closing(sqlite3.connect(house.state / "desgw.db")) as database, database:
+        for number in range(1, 13):
+            (house.state / "refresh" / str(number)).mkdir(parents=True)
+            database.execute(
+                "INSERT INTO refresh (state, started_at, ended_at, who, why) VALUES"
+                " ('done', '2026-11-22 02:00:00', '2026-11-22 02:00:01', 'daemon', 'y')"
+            )
+    settled(house)
+    left = {int(path.name) for path in (house.state / "refresh").iterdir()}
+    assert left == set(range(4, 14))
+
+
+class _slow:
+    """A database file that is being written by another program: whoever would read it waits."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN EXCLUSIVE")
+
+    def __exit__(self, *_: object) -> None:
+        self._database.rollback()
+        self._database.close()
