@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 
-from .credentials import SECRET, place, token
+import pytest
+
+from .credentials import SECRET, place, proxy, token
 from .house import House, night_of, planned
-from .test_away import over, up
+from .test_away import up
 
 HOUR = timedelta(hours=1)
 SETTINGS = {"credential.kind": '"token"', "credential.path": '"bt"'}
@@ -25,7 +29,7 @@ class TestRenewal:
     def test_a_night(self, make_house: Callable[..., House]) -> None:
         house = make_house(night_of(planned(938524), planned(938525), dagmaker=1500), SETTINGS)
         file = house.root / "bt"
-        good, old, renewed = token(3 * HOUR), token(-HOUR), token(2 * HOUR)
+        good, old, renewed = token(timedelta(minutes=40)), token(-HOUR), token(2 * HOUR)
         place(file, good)
         job = house.sandbox.workflow / "dummyjob.sh"
         job.write_text(job.read_text() + f"env > {house.root}/job.env\n")
@@ -33,12 +37,16 @@ class TestRenewal:
         house.ok("queue", "add", "938524", "--season", "2206")
         house.start()
         house.wait_for("processing", 938524)
+        # It is good for now, and people were told that it will not be for long.
+        (soon,) = house.alerts("credential")
+        assert (soon["key"], soon["severity"]) == ("credential_soon", "warning")
+        assert "the credential ends at 20" in soon["text"] and "Renew it before" in soon["text"]
         # It ends while the one is in the grid, and the other comes.
         place(file, old)
         house.ok("queue", "add", "938525", "--season", "2206")
-        house.until(lambda: up(house, "credential"), "an alert")
+        house.until(lambda: house.alerts("credential")[-1]["key"] == "credential", "an alert")
         house.wait_for("ready", 938524)
-        (alert,) = house.alerts("credential")
+        alert = house.alerts("credential")[-1]
         assert (alert["key"], alert["severity"]) == ("credential", "critical")
         for words in (alert["text"], str(house.exposure(938525)["reason"])):
             assert f"the bearer token {file} has ended at 20" in words and "htgettoken" in words
@@ -63,18 +71,41 @@ class TestRenewal:
         for secret in (SECRET, *(part for each in (good, old, renewed) for part in each.split(".")[1:])):
             assert secret not in written
 
-    def test_soon(self, make_house: Callable[..., House]) -> None:
-        """People are told before it stops the submissions, as long as something waits."""
-        house = make_house(night_of(planned(938524), job=200), SETTINGS)
-        place(house.root / "bt", token(timedelta(minutes=40)))
+
+class TestProxy:
+    """The proxy is where the set-up script says, unless daemon.toml names it."""
+
+    def test_of_the_set_up(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(938524), job=100), {"credential.kind": '"proxy"'})
+        file = house.root / "proxy.pem"
+        script = house.sandbox.workflow / "setup_img_proc.sh"
+        script.write_text(script.read_text() + f"export X509_USER_PROXY={file}\n")
         house.ok("queue", "add", "938524", "--season", "2206")
-        house.ok("queue", "hold", "938524")
         house.start()
-        house.cycles(2)
-        assert house.alerts("credential") == []
-        house.ok("queue", "release", "938524")
-        house.wait_for("done", 938524)
-        (alert,) = house.alerts("credential")
-        assert (alert["key"], alert["severity"]) == ("credential_soon", "warning")
-        assert "the credential ends at 20" in alert["text"] and "Renew it before" in alert["text"]
-        assert over(house, "credential")
+
+        def waits(words: str) -> bool:
+            return words in str(house.exposure(938524)["reason"])
+
+        house.until(lambda: waits(f"there is no X.509 proxy {file}: make a new one with voms-proxy-init"), "missing")
+        place(file, proxy(5 * HOUR), mode=0o640)
+        house.until(lambda: waits(f"is open to others (mode 0640), who could use it: `chmod 600 {file}`"), "open")
+        place(file, proxy(5 * HOUR, -HOUR))
+        house.until(lambda: waits("has ended at 20"), "its chain has ended")
+        assert house.made(938524) == 0
+        place(file, proxy(5 * HOUR, 9 * HOUR))
+        house.wait_for("processing", 938524)
+
+
+class TestNotNeeded:
+    """Where none is configured, none is looked at, and what would read it is not even loaded."""
+
+    @pytest.mark.parametrize(("kind", "loaded"), [("none", False), ("token", True)])
+    def test_libraries(self, make_house: Callable[..., House], kind: str, loaded: bool) -> None:
+        house = make_house(night_of(planned(938524)), {"credential.kind": f'"{kind}"', "credential.path": '"bt"'})
+        place(house.root / "bt", token(HOUR))
+        house.ok("queue", "add", "938524", "--season", "2206")
+        command = [sys.executable, "-X", "importtime", "-m", "desgw_daemon", "tick"]
+        done = subprocess.run(command, cwd=house.root, capture_output=True, text=True, check=True)
+        modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert "desgw_daemon.observe.credential" in modules
+        assert bool({"jwt", "cryptography"} & modules) is loaded
