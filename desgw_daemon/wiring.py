@@ -54,6 +54,7 @@ def policy_of(config: Config) -> Policy:
         recheck=config.poll.recheck,
         dagmaker_max_at_once=config.dagmaker.max_at_once,
         dagmaker_made_ahead=config.dagmaker.made_ahead,
+        credential_min_left=config.credential.min_left,
         submit_max_in_flight=config.submit.max_in_flight,
         submit_confirm_absent=config.submit.confirm_absent,
         min_complete_ccds=readiness.min_complete_ccds,

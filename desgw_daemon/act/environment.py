@@ -29,7 +29,7 @@ _OURS: Final = frozenset(
 #: DAGMan job: no more than a submission needs.
 _SUBMISSION: Final = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|XDG_RUNTIME_DIR|PYTHONPATH|PERL5LIB|LD_LIBRARY_PATH"
-    r"|X509_\w+|BEARER_TOKEN\w*|KRB5CCNAME|HTGETTOKENOPTS|CONDOR_CONFIG|_CONDOR_\w+|JOBSUB_\w+|EUPS_\w+|SETUP_\w+"
+    r"|X509_\w+|BEARER_TOKEN_FILE|KRB5CCNAME|HTGETTOKENOPTS|CONDOR_CONFIG|_CONDOR_\w+|JOBSUB_\w+|EUPS_\w+|SETUP_\w+"
     r"|PRODUCTS|UPS_\w+|DIFFIMG_\w+|GROUP|EXPERIMENT"
 )
 #: After a failed capture, this long until the next.

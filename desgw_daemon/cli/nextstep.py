@@ -82,7 +82,7 @@ def next_step(
         kept = Next(words, None, False, ("desgw-daemon resume",))
     match ExposureState(exposure["state"]):
         case ExposureState.QUEUED:
-            return kept or _stopped(status) or _queued(exposure, season, policy)
+            return kept or _stopped(status, "making_blocked", "credential") or _queued(exposure, season, policy)
         case ExposureState.MAKING:
             return Next(
                 "when DAGMaker ends (minutes to tens of minutes; it is ended after dagmaker.timeout), its DAG is"
@@ -90,7 +90,7 @@ def next_step(
                 f" {policy.submit_max_in_flight} DAGs are in flight; if DAGMaker fails, a person is asked"
             )
         case ExposureState.SUBMITTING:
-            return _submitting(exposure, submissions, kept, policy)
+            return _submitting(exposure, submissions, kept or _stopped(status, "credential"), policy)
         case ExposureState.PROCESSING:
             return _processing(exposure, submissions, policy)
         case ExposureState.READY:
@@ -114,9 +114,9 @@ def next_step(
             return Next("nothing: it was taken out", None, False, (f"desgw-daemon queue retry {expnum}",))
 
 
-def _stopped(status: Status) -> Next | None:
+def _stopped(status: Status, *keys: str) -> Next | None:
     """Something that everybody in the queue waits for, and that has an alert: a person is wanted."""
-    up = next((alert for alert in status["alerts"] if alert["rule"] == "making_blocked"), None)
+    up = next((alert for alert in status["alerts"] if alert["key"] in keys), None)
     if up is None:
         return None
     return Next(f"nothing before the cause of the alert is mended: {up['text']}", None, True)

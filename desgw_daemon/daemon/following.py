@@ -20,6 +20,7 @@ from desgw_daemon.daemon.refreshing import RefreshFact, follow_refresh, record_r
 from desgw_daemon.domain.snapshot import Exposure, Making, PostprocRun, Snapshot, Submission
 from desgw_daemon.domain.states import ENDED, ExposureState, MakingState, RunState, SubmissionState
 from desgw_daemon.grid.engine import Answered, DagStatus, NoAnswer, StatusOutcome
+from desgw_daemon.observe.credential import VARIABLE, Good, Problem, credential_file, look_at
 from desgw_daemon.observe.making import MakingEvidence, read_making
 from desgw_daemon.observe.postproc import read_steps
 from desgw_daemon.observe.text import last_lines, plain_text
@@ -55,10 +56,16 @@ class RunFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """All of it. making_problem: why no DAG can be made now. environment: what a submission gets, if it is known."""
+    """All of it. making_problem: why no DAG can be made now. environment: what a submission gets, if it is known.
+
+    credential_problem: why nothing may be made or submitted with the credential; credential_until: when a good one
+    ends. Both are None when none was looked at.
+    """
 
     environment: Mapping[str, str] | None
     making_problem: str | None
+    credential_problem: str | None
+    credential_until: datetime | None
     makings: tuple[MakingFact, ...]
     submissions: tuple[Submission, ...]
     dags: StatusOutcome
@@ -74,10 +81,13 @@ class Followed:
 def follow(house: House, snapshot: Snapshot, now: datetime) -> Followed:
     """Read it all. A thing that cannot be read is left out: it is looked at again in the next tick."""
     environment, problem = _setup(house, snapshot, now)
+    credential, environment = _credential(house, snapshot, environment, now)
     asked = tuple(s for e in snapshot.exposures for s in e.submissions if s.state in _ASKED)
     return Followed(
         environment=environment,
         making_problem=problem,
+        credential_problem=credential.words if isinstance(credential, Problem) else None,
+        credential_until=credential.until if isinstance(credential, Good) else None,
         makings=tuple(_makings(house, snapshot)),
         submissions=asked,
         dags=house.engine.status([s.tag for s in asked]) if asked else Answered({}),
@@ -88,7 +98,7 @@ def follow(house: House, snapshot: Snapshot, now: datetime) -> Followed:
 
 def _setup(house: House, snapshot: Snapshot, now: datetime) -> tuple[Mapping[str, str] | None, str | None]:
     """The set-up's environment, asked for only when something is to be made or submitted."""
-    if not any(e.state in _WANTS_SETUP and not e.watch_only for e in snapshot.exposures):
+    if not _something_starts(snapshot):
         return None, None
     workflow = house.config.paths.workflow
     if not os.access(workflow, os.W_OK | os.X_OK):
@@ -115,6 +125,27 @@ def _seasons_to_make(snapshot: Snapshot) -> set[int]:
             or (e.making is not None and e.making.state is MakingState.INTENT)
         )
     }
+
+
+def _something_starts(snapshot: Snapshot) -> bool:
+    """Whether something is to be made or submitted."""
+    return any(e.state in _WANTS_SETUP and not e.watch_only for e in snapshot.exposures)
+
+
+def _credential(
+    house: House, snapshot: Snapshot, environment: Mapping[str, str] | None, now: datetime
+) -> tuple[Good | Problem | None, Mapping[str, str] | None]:
+    """The credential, and the environment that leads a submission to the very file that was looked at.
+
+    Looked at only when something is to be made or submitted. None: none is needed now, or nobody knows where it is
+    before the set-up is captured.
+    """
+    wanted, kind = house.config.credential, house.config.credential.kind
+    if kind == "none" or not _something_starts(snapshot) or (environment is None and wanted.path is None):
+        return None, environment
+    path = credential_file(kind, wanted.path, environment or {})
+    found = look_at(kind, path, now, wanted.min_left)
+    return found, None if environment is None else {**environment, VARIABLE[kind]: str(path)}
 
 
 def _makings(house: House, snapshot: Snapshot) -> list[MakingFact]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -75,7 +75,7 @@ def tick(
     actor = Actor(house=house, environment=followed.environment, clock=clock)
     errors = actor.carry_out(snapshot, actions, now)
     own = (*more_alerts, *_inbox_alerts(intake))
-    _report(house, log, poll_id, now, clock(), errors, own, len(actions))
+    _report(house, log, poll_id, now, clock(), errors, own, len(actions), followed.credential_until)
     spent = timedelta(seconds=time.monotonic() - begun)
     calls = looked.look.calls
     log.debug(
@@ -126,6 +126,7 @@ def _write_cost(
             "engine_problem": followed.engine_problem,
             "workflow_problem": workflow_problem,
             "making_problem": followed.making_problem,
+            "credential_problem": followed.credential_problem,
         },
     )
 
@@ -139,6 +140,7 @@ def _report(
     errors: tuple[str, ...],
     more_alerts: tuple[AlertWanted, ...],
     actions: int,
+    credential_until: datetime | None,
 ) -> None:
     """Alerts from what now stands in the database, the log, and the end of the cycle's row."""
     failed = tuple(
@@ -154,6 +156,7 @@ def _report(
         log.warning(Event.ACTION_FAILED, error)
     with writing(house.database) as connection:
         snapshot: Snapshot = with_circumstances(connection, load_snapshot(connection, scope="open", with_ccds_of=()))
+        snapshot = replace(snapshot, credential_until=credential_until)
         wanted = (*wanted_alerts(snapshot, house.policy, now), *failed, *more_alerts)
         set_alerts(connection, wanted, at=now)
         log_transitions(connection, log)

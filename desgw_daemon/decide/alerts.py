@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from desgw_daemon.decide.looks import is_watched
 from desgw_daemon.decide.postproc import failed_run_of
@@ -13,11 +14,16 @@ from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.domain.states import IN_FLIGHT, ExposureState, RunState, SubmissionState
 
+_NEEDS_CREDENTIAL: Final = (ExposureState.QUEUED, ExposureState.MAKING, ExposureState.SUBMITTING)
+#: A credential is told to be old from so many times `credential.min_left` on: tokens live for an hour or so only.
+_SOON: Final = 1.5
+
 
 def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[AlertWanted, ...]:
     """One alert for each root cause."""
     return (
         *_silent(snapshot, policy, now),
+        *_credential(snapshot, policy, now),
         *_runs(snapshot, policy, now),
         *_attention(snapshot),
         *_unknown(snapshot, policy, now),
@@ -65,6 +71,36 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
             )
         )
     return alerts
+
+
+def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+    """One that is no good while something waits for it; before that, one that will soon be too old."""
+    waiting = [e for e in snapshot.exposures if e.state in _NEEDS_CREDENTIAL and not e.watch_only and not e.held]
+    if not waiting:
+        return []
+    if snapshot.credential_bad and now - snapshot.credential_bad[0] >= policy.poll_interval:
+        since, why = snapshot.credential_bad
+        return [
+            AlertWanted(
+                key="credential",
+                rule="credential",
+                severity="critical",
+                text=f"nothing is made or submitted since {at(since)}, and {plural(len(waiting), 'exposure')} waits:"
+                f" {why}. Watching and post-processing go on; making starts again by itself when it is good",
+            )
+        ]
+    until = snapshot.credential_until
+    if until is None or until - now >= _SOON * policy.credential_min_left:
+        return []
+    return [
+        AlertWanted(
+            key="credential_soon",
+            rule="credential",
+            severity="warning",
+            text=f"the credential ends at {at(until)}: from {at(until - policy.credential_min_left)} on nothing more is"
+            f" made or submitted, and {plural(len(waiting), 'exposure')} waits for its turn. Renew it before",
+        )
+    ]
 
 
 def _runs(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
@@ -151,7 +187,7 @@ def _not_taken(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertW
         and not exposure.held
         and now - submission.intent_at >= policy.patience
     ]
-    if not waiting or snapshot.engine_silent or snapshot.paused:
+    if not waiting or snapshot.engine_silent or snapshot.paused or snapshot.credential_bad:
         return []
     first, submission = waiting[0]
     return [

@@ -47,6 +47,8 @@ def queued(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
             " when the file has it; if the file is there and the number wrong,"
             f" `desgw-daemon queue remove {exposure.expnum}`" + (f". Meanwhile: {refreshed}" if refreshed else ""),
         )
+    if snapshot.credential_bad:
+        return wait(exposure, _no_credential(snapshot.credential_bad))
     if rival := _rival(snapshot, exposure, _occupies):
         return wait(exposure, _of_rival(rival))
     if live := _live(exposure):
@@ -59,6 +61,14 @@ def queued(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
 def _blocked(blocked: tuple[datetime, str]) -> str:
     since, why = blocked
     return f"no DAG can be made since {at(since)}: {why}. It goes on by itself when that is mended"
+
+
+def _no_credential(bad: tuple[datetime, str]) -> str:
+    since, why = bad
+    return (
+        f"nothing is made or submitted since {at(since)}: {why}. It goes on by itself with the next cycle that finds a"
+        " good credential"
+    )
 
 
 def _in_flight(exposure: Exposure) -> Submission | None:
@@ -111,6 +121,8 @@ def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
         case MakingState.INTENT:
             if snapshot.making_blocked:
                 return wait(exposure, _blocked(snapshot.making_blocked))
+            if snapshot.credential_bad:
+                return wait(exposure, _no_credential(snapshot.credential_bad))
             return MakeDag(
                 exposure_id=exposure.id,
                 expnum=exposure.expnum,
@@ -142,6 +154,8 @@ def submitting(snapshot: Snapshot, exposure: Exposure) -> Action:
     """One whose DAG is made. Nothing is submitted twice: after a doubt only the queue's own word leads on."""
     submission = exposure.own_submission
     kept = _kept_back(snapshot, exposure)
+    if kept is None and snapshot.credential_bad:
+        kept = _no_credential(snapshot.credential_bad)
     if submission is None:
         making = exposure.making
         if making is None or making.attempt != exposure.attempt or making.state is not MakingState.MADE:

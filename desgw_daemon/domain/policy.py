@@ -19,6 +19,9 @@ class Policy:
     #: A DAGMaker that was lost (a restart of the machine) is run again this many times.
     dagmaker_lost_retries: int = 2
 
+    #: With less time left of the credential nothing is made or submitted.
+    credential_min_left: timedelta = timedelta(minutes=30)
+
     submit_max_in_flight: int = 20
     #: A tag that the engine does not know must be absent in two answers this far apart.
     submit_confirm_absent: timedelta = timedelta(minutes=2)

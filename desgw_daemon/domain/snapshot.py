@@ -258,6 +258,10 @@ class Snapshot:
     refresh: Refresh | None = None
     refreshed: Refresh | None = None
     refresh_failed: Refresh | None = None
+    #: Since when, and why, nothing may be made or submitted with the credential.
+    credential_bad: tuple[datetime, str] | None = None
+    #: Until when a good one holds, as seen in this cycle; None when none was looked at.
+    credential_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,11 @@ from desgw_daemon.store.cycle import silent_since
 
 
 def with_circumstances(connection: Connection, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with what is silent: /pnfs, the engine, the making of DAGs."""
+    """The snapshot with what is silent (/pnfs, the engine, the making of DAGs), and what the credential lacks."""
     return replace(
         snapshot,
         pnfs_silent=silent_since(connection, "pnfs_problem"),
         engine_silent=silent_since(connection, "engine_problem"),
         making_blocked=silent_since(connection, "making_problem"),
+        credential_bad=silent_since(connection, "credential_problem"),
     )

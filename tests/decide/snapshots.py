@@ -166,4 +166,5 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         making_blocked=draw(silent),
         pnfs_silent=draw(silent),
         engine_silent=draw(silent),
+        credential_bad=draw(silent),
     )

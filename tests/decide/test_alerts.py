@@ -48,6 +48,30 @@ class TestSilence:
         assert up() == {}
 
 
+class TestCredential:
+    """One that is no good is told while something waits for it; one that soon ends, before that."""
+
+    BAD = (START, "there is no bearer token /tmp/bt")
+
+    def test_bad(self) -> None:
+        assert up(exposure(), now=after(seconds=59), credential_bad=self.BAD) == {}
+        alert = up(exposure(), now=after(seconds=60), credential_bad=self.BAD)["credential"]
+        assert (alert.rule, alert.severity) == ("credential", "critical")
+        assert "since 2026-11-22T00:00:00Z, and 1 exposure waits: there is no bearer token /tmp/bt" in alert.text
+
+    def test_soon(self) -> None:
+        def told(left: int) -> list[str]:
+            return list(up(exposure(), credential_until=after(minutes=5 + left)))
+
+        assert (told(45), told(44)) == ([], ["credential_soon"])
+        text = up(exposure(), credential_until=after(minutes=45))["credential_soon"].text
+        assert "ends at 2026-11-22T00:45:00Z: from 2026-11-22T00:15:00Z on nothing more is made" in text
+
+    @pytest.mark.parametrize("subject", [exposure(held=True), exposure(watch_only=True), submitted()])
+    def test_nothing_waits(self, subject: Exposure) -> None:
+        assert up(subject, credential_bad=self.BAD) == up(subject, credential_until=after(minutes=6)) == {}
+
+
 class TestAttention:
     """An exposure that needs a person is an alert of its own, with what to do, until it needs nobody any more."""
 

@@ -48,6 +48,38 @@ def made(**values: Any) -> Exposure:
     return exposure(**({"state": ExposureState.SUBMITTING, "makings": (making(),)} | values))
 
 
+class TestCredential:
+    """Without a good credential nothing is made or submitted; what is in the queue of the grid is followed."""
+
+    BAD = (START, "the bearer token /tmp/bt has ended at 2026-11-21T23:00:00Z")
+
+    @pytest.mark.parametrize(
+        "subject",
+        [
+            exposure(),
+            exposure(state=ExposureState.MAKING, makings=(making(state=MakingState.INTENT),)),
+            made(),
+            made(submissions=(submission(state=SubmissionState.INTENT, job_id=None),)),
+        ],
+        ids=["queued", "about to be made", "made", "about to be submitted"],
+    )
+    def test_waits(self, subject: Exposure) -> None:
+        action = action_for(subject, credential_bad=self.BAD)
+        assert isinstance(action, Wait)
+        assert "nothing is made or submitted since 2026-11-22T00:00:00Z: the bearer token /tmp/bt" in action.reason
+        assert not isinstance(action_for(subject), Wait)
+
+    def test_goes_on(self) -> None:
+        runs = exposure(state=ExposureState.MAKING, makings=(making(),))
+        assert isinstance(action_for(runs, credential_bad=self.BAD), Move)
+        unknown = made(submissions=(submission(state=SubmissionState.UNKNOWN, job_id=None),))
+        assert isinstance(action_for(unknown, credential_bad=self.BAD), Reconcile)
+
+    def test_what_a_person_said_comes_first(self) -> None:
+        held = action_for(exposure(held=True), credential_bad=self.BAD)
+        assert isinstance(held, Wait) and held.reason.startswith("held")
+
+
 class TestQueued:
     """One that is free to go is made; one that is not says why, and when it goes on."""
 
