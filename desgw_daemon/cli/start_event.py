@@ -1,0 +1,332 @@
+"""`start-event`: from an alert to a queue, one question at a time; every answer can be given as an option.
+
+Nothing is changed before the last answer: season, parameters, exposures and event are checked first, then done at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from desgw_daemon.cli.taking import Permission, accepted_sources, add_asking
+from desgw_daemon.domain.event import EVENT_KEYS, Event, event_value
+from desgw_daemon.errors import DesgwError, Refused, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from desgw_daemon.cli.queue_wanted import Wanted
+    from desgw_daemon.config.loading import Loaded
+    from desgw_daemon.store.seasons import Taking
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Season:
+    """The season that was chosen. taking: None when it is known here already. candidates: others, if it is at random."""
+
+    number: int
+    taking: Taking | None
+    remarks: tuple[str, ...]
+    at_random: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """Everything that was decided, and nothing done yet."""
+
+    season: Season
+    parameters: Mapping[str, str]
+    wanted: Wanted
+    event: Event
+    priority: int
+    notes: tuple[str, ...] = field(default=())
+
+
+def add(sub: argparse._SubParsersAction[Any]) -> None:
+    """Describe the command."""
+    parser = sub.add_parser(
+        "start-event",
+        help="from an alert to a queue: season, parameters, exposures and event, one question at a time",
+        description="Take a season, set DAGMaker's parameters, queue exposures and note the event for the ini of\n"
+        "post-processing. On a terminal it asks for what no option says; it can be left at any question\n"
+        "(Ctrl-C) with nothing done. In a script, options say everything: what they leave out stays as it is.",
+        epilog="desgw-daemon start-event\n"
+        "desgw-daemon start-event --new-season --ligoid GW170814 --triggermjd 57979.437 tonight.list",
+    )
+    parser.add_argument("what_to_add", nargs="*", metavar="FILE|EXPNUM", help="list files or exposure numbers")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--season", metavar="N", help="this season")
+    which.add_argument("--new-season", action="store_true", help="a season at random that nobody has used")
+    parser.add_argument("--reuse", metavar="N", help="the season again: it is used elsewhere, and that is meant")
+    add_asking(parser)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter in dagmaker.rc (may be repeated)"
+    )
+    for key, what in EVENT_KEYS.items():
+        parser.add_argument(f"--{key}", metavar="VALUE", help=what)
+    parser.add_argument("--priority", type=int, default=0, metavar="P", help="higher goes first (default 0)")
+    parser.add_argument("--yes", action="store_true", help="do not ask whether the summary is right")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask, check, show, and do it. 1 when a person says no to the summary."""
+    from desgw_daemon.cli.asking import ask, on_a_terminal, yes_or_no
+    from desgw_daemon.cli.opening import open_config
+
+    loaded = open_config(args)
+    asks = on_a_terminal()
+    if not asks:
+        _check_complete(args)
+    night = _night(args, loaded, asks=asks)
+    _show(night, loaded.config.dagmaker_rc)
+    if asks and not args.yes and not ask("Is that right? (yes or no)", yes_or_no):
+        print("nothing was done")
+        return 1
+    _carry_out(night, loaded)
+    return 0
+
+
+def _check_complete(args: argparse.Namespace) -> None:
+    """Without a terminal nobody can be asked. Raises UsageError."""
+    if args.season is None and not args.new_season:
+        raise UsageError("there is no terminal to ask on: --season N or --new-season is needed")
+    if not args.what_to_add:
+        raise UsageError("there is no terminal to ask on: the exposures are needed, as list files or numbers")
+
+
+def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
+    """All answers, checked. Raises UsageError, Refused."""
+    from desgw_daemon.cli.asking import ask
+    from desgw_daemon.cli.queue_wanted import wanted
+    from desgw_daemon.cli.rc_wanted import wanted_of
+
+    if asks:
+        print("Each question can be left with Ctrl-C: nothing is done before the last answer.\n")
+    season = _season(args, loaded, asks=asks)
+    for remark in season.remarks:
+        print(remark, file=sys.stderr)
+
+    def parameters(words: list[str]) -> dict[str, str]:
+        found = wanted_of(words)
+        _check_parameters(loaded, found)
+        return found
+
+    chosen = parameters(args.set)
+    if asks and not args.set:
+        chosen = ask(
+            "Parameters of DAGMaker to change, KEY=VALUE with blanks between (none: Enter; what they are now:"
+            " `desgw-daemon rc show`)",
+            lambda text: parameters(_split(text)),
+            default="",
+        )
+
+    def exposures(words: list[str]) -> Wanted:
+        if not words:
+            raise UsageError("at least one list file or exposure number is needed")
+        return wanted(loaded, words)
+
+    if args.what_to_add:
+        listed = exposures(args.what_to_add)
+    else:
+        listed = ask("Exposures: list files or numbers, with blanks between", lambda text: exposures(_split(text)))
+    event = _event(args, loaded, season.number, asks=asks)
+    return Night(season=season, parameters=chosen, wanted=listed, event=event, priority=args.priority)
+
+
+def _split(text: str) -> list[str]:
+    """Words as a shell would have them, so that a value may hold blanks in quotes. Raises UsageError."""
+    import shlex
+
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r}: {error}") from None
+
+
+# -- the season ---------------------------------------------------------------------------------------------
+
+
+def _season(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Season:
+    from desgw_daemon.cli.asking import ask
+    from desgw_daemon.cli.opening import season_number
+
+    permission = Permission(
+        testing=args.testing,
+        accepted=accepted_sources(args),
+        reuse=None if args.reuse is None else season_number(args.reuse, option="--reuse"),
+    )
+    if args.new_season:
+        return _permitted(lambda allowed: _at_random(loaded, allowed), permission, asks=asks)
+    if args.season is not None:
+        number = season_number(args.season)
+        return _permitted(lambda allowed: _named(loaded, number, allowed), permission, asks=asks)
+
+    def answer(text: str) -> Season:
+        if not text:
+            return _permitted(lambda allowed: _at_random(loaded, allowed), permission, asks=True)
+        named = season_number(text, option="season")
+        return _permitted(lambda allowed: _named(loaded, named, allowed), permission, asks=True)
+
+    return ask("Season: its number (Enter: a free one at random)", answer, default="")
+
+
+def _permitted(choose: Callable[[Permission], Season], permission: Permission, *, asks: bool) -> Season:
+    """The season, or on a terminal what is lacking for it: the number again, or a source that gave no answer."""
+    from desgw_daemon.cli.asking import ask, yes_or_no
+    from desgw_daemon.cli.taking import NotVerified, UsedElsewhere
+
+    try:
+        return choose(permission)
+    except UsedElsewhere as problem:
+        if not asks:
+            raise
+        print(f"season {problem.season} is used elsewhere: {problem.evidence}")
+        again = ask("Type its number again to use it all the same (Enter: choose another)", str, default="")
+        if again != str(problem.season):
+            raise UsageError("another season, then") from None
+        return choose(replace(permission, reuse=problem.season))
+    except NotVerified as problem:
+        if not asks:
+            raise
+        print(problem.evidence)
+        if not ask("Go on without that answer? (yes or no)", yes_or_no):
+            raise UsageError("another season, then; or leave with Ctrl-C") from None
+        return choose(replace(permission, accepted=(*permission.accepted, *problem.sources)))
+
+
+def _named(loaded: Loaded, number: int, permission: Permission) -> Season:
+    from desgw_daemon.cli.taking import permit
+
+    permitted = permit(loaded, number, permission, how="named")
+    if permitted is None:
+        return Season(number=number, taking=None, remarks=(f"season {number} is in use here: it is used further",))
+    return Season(number=number, taking=permitted.taking, remarks=permitted.remarks)
+
+
+def _at_random(loaded: Loaded, permission: Permission) -> Season:
+    from desgw_daemon.cli.taking import choose_free
+
+    chosen = choose_free(loaded, permission)
+    return Season(number=chosen.season, taking=chosen.taking, remarks=chosen.remarks, at_random=True)
+
+
+# -- parameters and event ------------------------------------------------------------------------------------
+
+
+def _check_parameters(loaded: Loaded, chosen: Mapping[str, str]) -> None:
+    """Whether the file can be changed so. Raises UsageError, Refused."""
+    from desgw_daemon.cli.rc_wanted import Setting
+    from desgw_daemon.wiring import parameters_of
+
+    if "SEASON" in chosen:
+        raise UsageError("SEASON is set by the daemon before each DAGMaker: it is the season that was asked for first")
+    if chosen:
+        parameters_of(loaded.config).check(Setting(chosen, refer=False))
+
+
+def _event(args: argparse.Namespace, loaded: Loaded, season: int, *, asks: bool) -> Event:
+    """What is known of the event: options first, then what is written down, then the person."""
+    from desgw_daemon.cli.asking import ask
+    from desgw_daemon.cli.opening import looking
+    from desgw_daemon.store.seasons import event_of
+
+    event = Event()
+    if loaded.config.database.exists():
+        with looking(loaded) as connection:
+            event = event_of(connection, season)
+    for key, what in EVENT_KEYS.items():
+        given = getattr(args, key)
+        if given is not None:
+            event = event_value(event, key, given)
+            continue
+        if asks:
+            known = event.for_ini().get(key)
+            stays = f"Enter: {known}" if known else "Enter: not known yet"
+            event = ask(f"{key}: {what} ({stays})", _setter(event, key), default="")
+    return event
+
+
+def _setter(event: Event, key: str) -> Callable[[str], Event]:
+    return lambda text: event_value(event, key, text) if text else event
+
+
+# -- the end --------------------------------------------------------------------------------------------------
+
+
+def _show(night: Night, rc: Path) -> None:
+    """The summary, before anything is done."""
+    from desgw_daemon.cli.output import print_table
+    from desgw_daemon.decide.words import plural, some
+
+    wishes = night.wanted.wishes
+    bands = {band: sum(wish.band == band for wish in wishes) for band in sorted({w.band or "?" for w in wishes})}
+    waiting = sum(wish.band is None or wish.nite is None for wish in wishes)
+    nites = some(sorted({wish.nite for wish in wishes if wish.nite is not None}))
+    how = "known here" if night.season.taking is None else "new, at random" if night.season.at_random else "new here"
+    event = night.event.for_ini()
+    rows = [
+        ("season", f"{night.season.number} ({how})"),
+        ("exposures", plural(len(wishes), "exposure") + (f", {waiting} of them not in exposures.list yet" if waiting else "")),
+        ("bands", ", ".join(f"{count} {band}" for band, count in bands.items() if band != "?") or "not known yet"),
+        ("nites", nites or "not known yet"),
+        ("parameters", ", ".join(f"{k}={v}" for k, v in night.parameters.items()) or f"as they are in {rc}"),
+        ("event", ", ".join(f"{k} {v}" for k, v in event.items()) or "not known: the template's values stay"),
+    ]
+    if night.priority:
+        rows.append(("priority", str(night.priority)))
+    print()
+    print_table(("WHAT", "VALUE"), rows)
+    for note in night.wanted.notes:
+        print(f"note: {note}")
+    if event and (unknown := night.event.unknown()):
+        print(f"note: {', '.join(unknown)} stay the template's")
+
+
+def _carry_out(night: Night, loaded: Loaded) -> None:
+    """Parameters first: what is in the queue may be made at once. Then season, event and exposures together."""
+    from desgw_daemon.cli.opening import changing, open_database, plainly, utc_now, who
+    from desgw_daemon.cli.queue_wanted import say_added
+    from desgw_daemon.cli.rc_wanted import Setting
+    from desgw_daemon.store.adding import add as add_to_queue
+    from desgw_daemon.store.seasons import is_known, record_event, take
+    from desgw_daemon.wiring import parameters_of
+
+    now, me, season = utc_now(), who(), night.season.number
+    if night.parameters:
+        with plainly(loaded):
+            database = open_database(loaded)
+            try:
+                setting = Setting(night.parameters, refer=False)
+                parameters_of(loaded.config).edit(database, setting, who=me, why="start-event", at=now)
+            finally:
+                database.dispose()
+        for line in setting.said:
+            print(f"note: {line}")
+    try:
+        with changing(loaded) as connection:
+            if night.season.taking is not None and not take(connection, season, night.season.taking, who=me, at=now):
+                if night.season.at_random:
+                    raise Refused(f"season {season} was taken by somebody else meanwhile")
+            assert is_known(connection, season)
+            if night.event.for_ini():
+                record_event(connection, season, night.event, who=me, at=now)
+            added = add_to_queue(
+                connection,
+                season=season,
+                wishes=night.wanted.wishes,
+                priority=night.priority,
+                who=me,
+                at=now,
+                source=night.wanted.source,
+            )
+    except DesgwError as problem:
+        if night.parameters:
+            raise Refused(f"{problem}. The parameters are set, nothing is queued: the same command tries again") from None
+        raise
+    say_added(added, season)
+    print("`desgw-daemon status` shows how far it is; the daemon starts with it in its next cycle, if it runs")
