@@ -7,4 +7,16 @@ from __future__ import annotations
 from typing import Final
 
 #: Modules of this package, in the order of `desgw-daemon --help`.
-COMMANDS: Final = ("status", "explain", "history", "plan", "run", "queue", "postproc", "config", "db", "demo")
+COMMANDS: Final = (
+    "status",
+    "explain",
+    "history",
+    "plan",
+    "run",
+    "queue",
+    "output_txt",
+    "postproc",
+    "config",
+    "db",
+    "demo",
+)

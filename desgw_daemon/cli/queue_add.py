@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from desgw_daemon.cli.opening import changing, exposure_number, open_config, season_number, utc_now, who
+from desgw_daemon.cli.opening import changing, open_config, season_number, utc_now, who
+from desgw_daemon.cli.queue_add_wanted import wanted_of
 from desgw_daemon.errors import UsageError
-
-if TYPE_CHECKING:
-    from desgw_daemon.observe.lists import Entry
 
 
 def add(args: argparse.Namespace) -> int:
@@ -22,10 +16,10 @@ def add(args: argparse.Namespace) -> int:
     from desgw_daemon.observe.exposures_list import ExposuresList
     from desgw_daemon.store.adding import add as add_to_queue
 
+    wanted = wanted_of(args)
     season = season_number(args.season)
-    entries, notes = _wanted(args.what_to_add)
     loaded = open_config(args)
-    resolved = resolve(ExposuresList(loaded.config.exposures_list), entries)
+    resolved = resolve(ExposuresList(loaded.config.exposures_list), wanted.entries)
     if resolved.problems:
         raise UsageError(f"refused as a whole: {'; '.join(resolved.problems)}")
     with changing(loaded) as connection:
@@ -36,9 +30,9 @@ def add(args: argparse.Namespace) -> int:
             priority=args.priority,
             who=who(),
             at=utc_now(),
-            source=", ".join(word for word in args.what_to_add if not word.isdigit()) or "the command line",
+            source=wanted.source,
         )
-    for note in (*notes, *resolved.notes):
+    for note in (*wanted.notes, *resolved.notes):
         print(note)
     for known in added.known:
         print(f"already there: {known}")
@@ -47,41 +41,3 @@ def add(args: argparse.Namespace) -> int:
     queued = plural(len(added.new) + len(added.again), "exposure")
     print(f"{queued} queued for season {season}; {len(added.known)} already there")
     return 0
-
-
-def _wanted(words: Iterable[str]) -> tuple[list[Entry], list[str]]:
-    """The exposures of all files and numbers, each once, and what of them stood twice."""
-    from desgw_daemon.observe.lists import ParsedList, parse_words, read_list
-
-    entries: list[Entry] = []
-    notes: list[str] = []
-    for word in words:
-        if word.isdigit():
-            found = parse_words([str(exposure_number(word))])
-        else:
-            parsed = read_list(Path(word))
-            if not isinstance(parsed, ParsedList):
-                raise UsageError(f"{word} is refused as a whole: {'; '.join(parsed.problems)}")
-            found = parsed.entries
-            notes += parsed.duplicates
-        for entry in found:
-            if _join(entries, entry, word):
-                notes.append(f"{entry.expnum} stands there before {word}, too: taken once")
-    return entries, notes
-
-
-def _join(entries: list[Entry], entry: Entry, source: str) -> bool:
-    """Add an entry to those of the files before; whether it was among them. Raises UsageError for another band.
-
-    One number in two nites are two exposures. An entry that says less than another is about the same one.
-    """
-    for index, before in enumerate(entries):
-        if before.expnum != entry.expnum:
-            continue
-        if before.band and entry.band and before.band != entry.band:
-            raise UsageError(f"refused as a whole: {entry.expnum} is {entry.band} in {source}, {before.band} before it")
-        if before.nite is None or entry.nite is None or before.nite == entry.nite:
-            entries[index] = replace(before, band=before.band or entry.band, nite=before.nite or entry.nite)
-            return True
-    entries.append(entry)
-    return False
