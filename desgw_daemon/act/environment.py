@@ -1,7 +1,12 @@
 """The environments of the programs that the daemon starts, and the capture of setup_img_proc.sh's.
 
 The set-up script is sourced once by real bash, as a child of its own (it may hang), and what it leaves is kept in the
-state folder. A capture that failed is tried again after a while.
+state folder, exported functions and values of several lines included. A capture that failed is tried again after a
+while.
+
+What of it submissions get is a list of names. Functions (``BASH_FUNC_name%%``) are not among them: jobsub_submit_dag is
+no shell, and copies its caller's whole environment into the DAGMan job, where nothing could call them. Nor is a token
+itself (``BEARER_TOKEN``): whoever may look at the queue could read it there.
 """
 
 from __future__ import annotations
@@ -150,8 +155,9 @@ class SetupCapture:
         if status.ended_at is None or now - status.ended_at >= _TRY_AGAIN:
             self._number[key] += 1
         said = " / ".join(last_lines(_text(folder / "output"), 3)) or "it said nothing"
+        how = f"{status.words} (by `exit`, where `return` is meant)" if status.succeeded else status.words
         return NotCaptured(
-            f"{self._setup} {status.words}: {said}. Source it by hand in {self._workdir} to see why;"
+            f"{self._setup} {how}: {said}. Source it by hand in {self._workdir} to see why;"
             " it is tried again every minute"
         )
 

@@ -17,6 +17,7 @@ COMMANDS: Final = (
     "season",
     "rc",
     "exposures",
+    "output_txt",
     "postproc",
     "config",
     "db",

@@ -33,12 +33,20 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
         help="add list files or exposure numbers",
         description="Add exposures: list files (lines `EXPNUM [BAND [NITE]]`, # comments) or numbers. A list is\n"
         "taken whole or not at all; what is there already is named and left alone. For a season that is\n"
-        "new here the DES database, if it is configured, and /pnfs are asked first whether it is used.",
+        "new here the DES database, if it is configured, and /pnfs are asked first whether it is used.\n"
+        "What is missing is asked for on a terminal.",
     )
-    adding.add_argument("what_to_add", nargs="+", metavar="FILE|EXPNUM")
-    adding.add_argument("--season", required=True, metavar="N")
+    adding.add_argument("what_to_add", nargs="*", metavar="FILE|EXPNUM")
+    adding.add_argument("--season", metavar="N")
     adding.add_argument("--reuse", metavar="N", help="the season again: it is used elsewhere, and that is meant")
     add_asking(adding)
+    adding.add_argument(
+        "--from-output",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="the exposures, nite and season of an output.txt (default: dagmaker.output)",
+    )
     adding.add_argument("--priority", type=int, default=0, metavar="P", help="higher goes first (default 0)")
     adding.set_defaults(run=queue_add.add)
     listing = what.add_parser("list", help="the queue in its order, with what each waits for")

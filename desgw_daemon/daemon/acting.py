@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
+from desgw_daemon.act.output_txt import keep_current
 from desgw_daemon.decide.skipto import SkiptoChoice, choose_skipto
 from desgw_daemon.domain.actions import (
     Action,
@@ -78,6 +79,7 @@ class Actor:
                 words = str(error) if isinstance(error, DesgwError) else f"{type(error).__name__}: {error}"
                 errors.append(f"{action}: {words}")
         errors += self._tidy(snapshot, now)
+        errors += self._write_output(now)
         return tuple(errors)
 
     def _clear_away(self, snapshot: Snapshot) -> list[str]:
@@ -117,6 +119,18 @@ class Actor:
             except OSError as error:
                 errors.append(f"{name}: {error}")
         return errors
+
+    def _write_output(self, now: datetime) -> list[str]:
+        """Keep output.txt as it should be."""
+        house = self._house
+        path = house.config.output_txt
+        if path is None:
+            return []
+        try:
+            keep_current(house.database, path=path, workflow=house.config.paths.workflow, now=now)
+        except OSError as error:
+            return [f"write {path.name}: {path}: {error.strerror or error}. Nothing waits for it"]
+        return []
 
     def _do(self, snapshot: Snapshot, exposures: Mapping[int, Exposure], action: Action, now: datetime) -> None:
         house = self._house

@@ -7,6 +7,13 @@ from collections.abc import Callable
 from .house import House, night_of, planned
 from .results import finish_ccd, put_results
 
+ENVIRONMENT = r"""
+export X509_USER_PROXY=/proxy SECRET_OF_MINE=1 BEARER_TOKEN=eyJ
+export JOBSUB_EXTRA_LINES=$'+One=1\n+Two=2'
+jobsub_here() { echo here; echo there; }
+export -f jobsub_here
+"""
+
 
 def up(house: House, rule: str) -> bool:
     return any(alert["cleared_at"] is None for alert in house.alerts(rule))
@@ -36,6 +43,7 @@ class TestTheSetUp:
         house.until(lambda: "no DAG can be made" in str(house.exposure(938524)["reason"]), "the exposure says so")
         for words in (alert["text"], str(house.exposure(938524)["reason"])):
             assert "exit code 4: the software area does not answer" in words
+            assert f"Source it by hand in {house.sandbox.workflow} to see why" in words
         assert house.made(938524) == 0
         script.write_text(good)
         house.wait_for("ready", 938524)
@@ -45,15 +53,30 @@ class TestTheSetUp:
         """Submissions get what the set-up has set, and none of the daemon's own secrets."""
         house = make_house(night_of(planned(938524)))
         script = house.sandbox.workflow / "setup_img_proc.sh"
-        script.write_text(script.read_text() + "export X509_USER_PROXY=/proxy SECRET_OF_MINE=1\n")
+        script.write_text(script.read_text() + ENVIRONMENT)
         job = house.sandbox.workflow / "dummyjob.sh"
         job.write_text(job.read_text() + f"env > {house.root}/job.env\n")
         house.ok("queue", "add", "938524", "--season", "2206")
         house.start()
         house.wait_for("done", 938524)
-        environment = (house.root / "job.env").read_text().splitlines()
-        assert "X509_USER_PROXY=/proxy" in environment
-        assert "SECRET_OF_MINE=1" not in environment
+        environment = (house.root / "job.env").read_text()
+        assert "X509_USER_PROXY=/proxy\n" in environment
+        assert "JOBSUB_EXTRA_LINES=+One=1\n+Two=2\n" in environment
+        assert "SECRET_OF_MINE" not in environment and "BEARER_TOKEN" not in environment
+        # Functions are captured, and go no further.
+        (captured,) = house.state.glob("setup/*/environment")
+        assert b"\0BASH_FUNC_jobsub_here%%=() {  echo here;\n echo there\n}\0" in b"\0" + captured.read_bytes()
+        assert "jobsub_here" not in environment
+
+    def test_that_leaves_the_shell(self, make_house: Callable[..., House]) -> None:
+        """`exit 0` in it would end DAGMaker's shell, too, and look like success."""
+        house = make_house(night_of(planned(938524)))
+        (house.sandbox.workflow / "setup_img_proc.sh").write_text("echo all is set up\nexit 0\n")
+        house.ok("queue", "add", "938524", "--season", "2206")
+        house.start()
+        house.until(lambda: "no DAG can be made" in str(house.exposure(938524)["reason"]), "the exposure says so")
+        reason = str(house.exposure(938524)["reason"])
+        assert "exit code 0 (by `exit`, where `return` is meant): all is set up. Source it by hand in" in reason
 
 
 class TestTheWorkflowFolder:

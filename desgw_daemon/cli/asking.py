@@ -1,0 +1,72 @@
+"""Asking a person at a terminal, one question at a time: again after a wrong answer, until there is a right one.
+
+Whoever asks has done nothing yet when somebody leaves (Ctrl-C or Ctrl-D). Must not be used where a script may wait:
+`can_ask` says whether there is a terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeVar
+
+from desgw_daemon.errors import Refused, UsageError
+
+T = TypeVar("T")
+
+
+class Left(Refused):
+    """Who was asked has left."""
+
+    exit_code: ClassVar[int] = 130
+
+
+def can_ask() -> bool:
+    """Whether a person is at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask(question: str, parse: Callable[[str], T], default: str | None = None) -> T:
+    """The answer, as `parse` has it. An empty one is `default`, where there is one.
+
+    parse raises UsageError for a wrong answer: its words are shown, and the question is asked again. Raises Left.
+    """
+    shown = f"{question}: " if default is None else f"{question} [{default}]: "
+    while True:
+        try:
+            answer = input(shown).strip()
+        except (EOFError, KeyboardInterrupt):
+            print()  # what follows does not belong on the line of the question
+            raise Left("left at a question: nothing was done") from None
+        if not answer and default is None:
+            continue
+        try:
+            return parse(answer or str(default))
+        except UsageError as wrong:
+            print(wrong)
+
+
+def ask_season(default: int | None = None) -> int:
+    """The season for exposures. Raises Left."""
+    return ask("Season, a number such as 2206", _season, None if default is None else str(default))
+
+
+def ask_exposures(check: Callable[[Sequence[str]], object]) -> list[str]:
+    """List files and exposure numbers, as words that `check` took without a UsageError. Raises Left."""
+
+    def parse(answer: str) -> list[str]:
+        words = answer.replace(",", " ").split()
+        check(words)
+        return words
+
+    return ask("Exposures: a .list file, or numbers", parse)
+
+
+def _season(answer: str) -> int:
+    from desgw_daemon.domain.seasons import season_problem
+
+    if not answer.isascii() or not answer.isdigit() or len(answer) > 9:
+        raise UsageError(f"{answer!r} is no season: it is a whole number such as 2206")
+    if problem := season_problem(int(answer)):
+        raise UsageError(problem)
+    return int(answer)
