@@ -186,6 +186,8 @@ def _own(loaded: Loaded) -> Known:
 
 
 def _summary(season: int, verdict: Verdict) -> str:
+    if any(answer.source is Source.RESERVED for answer in verdict.used):
+        return f"season {season} may not be taken"
     if verdict.used:
         return f"season {season} is used"
     if verdict.unknown:
