@@ -27,7 +27,7 @@ from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.observe.postproc import ini_settings
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.journal import move_run
-from desgw_daemon.store.runs import event_of
+from desgw_daemon.store.seasons import event_of
 
 #: Names of the files in a run's folder.
 STAGE: Final = "stage"

@@ -91,6 +91,16 @@ class Parameters:
             return str(problem)
         return None
 
+    def check(self, database: Engine, change: Callable[[RcFile], RcFile]) -> None:
+        """Whether `edit` would do this change now. Raises Refused."""
+        with self._plainly():
+            before = RcFile.of(self.read())
+            if change(before).text == before.text:
+                return
+        with reading(database) as connection:
+            self._check_unread(connection)
+        self._check_writable()
+
     def edit(
         self, database: Engine, change: Callable[[RcFile], RcFile], *, who: str, why: str, at: datetime
     ) -> tuple[tuple[RcChange, ...], bytes]:
@@ -105,8 +115,7 @@ class Parameters:
             if after.text == before.text:
                 return (), before.data
             with reading(database) as connection:
-                if (reader := _reader(connection)) is not None:
-                    raise Refused(_read_by(self._path, reader))
+                self._check_unread(connection)
             self._check_writable()
             new = self._prepared(before.data, after.data)
             try:
@@ -123,6 +132,10 @@ class Parameters:
     def _target(self) -> Path:
         """The file itself: where a link stands, the link stays."""
         return Path(os.path.realpath(self._path))
+
+    def _check_unread(self, connection: Connection) -> None:
+        if (reader := _reader(connection)) is not None:
+            raise Refused(_read_by(self._path, reader))
 
     def _check_writable(self) -> None:
         target = self._target()

@@ -14,6 +14,7 @@ COMMANDS: Final = (
     "plan",
     "run",
     "queue",
+    "start_event",
     "season",
     "rc",
     "exposures",

@@ -31,7 +31,7 @@ def ask(question: str, parse: Callable[[str], T], default: str | None = None) ->
 
     parse raises UsageError for a wrong answer: its words are shown, and the question is asked again. Raises Left.
     """
-    shown = f"{question}: " if default is None else f"{question} [{default}]: "
+    shown = f"{question} [{default}]: " if default else f"{question}: "
     while True:
         try:
             answer = input(shown).strip()
@@ -41,9 +41,20 @@ def ask(question: str, parse: Callable[[str], T], default: str | None = None) ->
         if not answer and default is None:
             continue
         try:
-            return parse(answer or str(default))
+            return parse(answer or default or "")
         except UsageError as wrong:
             print(wrong)
+
+
+def ask_yes_or_no(question: str) -> bool:
+    """Whether the answer is yes. Raises Left."""
+
+    def parse(answer: str) -> bool:
+        if answer.lower() not in ("yes", "y", "no", "n"):
+            raise UsageError(f"{answer!r}: yes or no?")
+        return answer.lower().startswith("y")
+
+    return ask(f"{question} (yes or no)", parse)
 
 
 def ask_season(default: int | None = None) -> int:

@@ -58,7 +58,9 @@ class Watch:
     def night(self) -> Verdict:
         """From the lists to the verdict."""
         first, *others = self._sandbox.lists
-        self._ask("queue", "add", str(first), "--season", str(self._sandbox.season))
+        season = str(self._sandbox.season)
+        # An exposure of an earlier night of the same season lies on the sandbox's /pnfs.
+        self._ask("queue", "add", str(first), "--season", season, "--reuse", season)
         self._show.say(f"{first.name}: queued with `desgw-daemon queue add`")
         self._daemon.start()
         self._show.say(f"the daemon is started (process {self._daemon.pid})")

@@ -30,8 +30,9 @@ def add(args: argparse.Namespace) -> int:
     resolved = with_data(loaded, wanted)
     permitted = permit(loaded, season, permission, how="queue")
     with changing(loaded) as connection:
-        if permitted is not None:
-            take(connection, season, permitted.taking, who=who(), at=utc_now())
+        # Somebody may have taken it while the others were asked.
+        if permitted is not None and not take(connection, season, permitted.taking, who=who(), at=utc_now()):
+            permitted = None
         added = add_to_queue(
             connection,
             season=season,

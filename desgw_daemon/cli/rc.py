@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from desgw_daemon.cli import rc_show
 from desgw_daemon.cli.opening import open_config, open_database, plainly, utc_now, who
+from desgw_daemon.cli.rc_wanted import Setting, wanted_of
 from desgw_daemon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,46 +56,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _set(args: argparse.Namespace) -> int:
-    from desgw_daemon.domain.rckeys import KEYS, SEASON, contradiction, unknown
-
-    wanted: dict[str, str] = {}
-    for text in args.assignments:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"{text!r} is no KEY=VALUE; to take a key away: `desgw-daemon rc unset {text}`")
-        if key not in KEYS:
-            raise UsageError(unknown(key))
-        if key in wanted:
-            raise UsageError(f"{key} is given twice")
-        if problem := KEYS[key].problem(value):
-            raise UsageError(problem)
-        wanted[key] = value
-    said: list[str] = []
-
-    def change(rc: RcFile) -> RcFile:
-        for key, value in wanted.items():
-            before = rc.settings.get(key)
-            rc = rc.with_value(key, value, refer=frozenset(KEYS) - {key} if args.refer else frozenset())
-            now = rc.settings[key].refers_to
-            lost = [name for name in (before.refers_to if before else ()) if name not in now]
-            if lost:
-                said.append(f"{key} referred to {', '.join(lost)}, and does not follow it any more")
-            if now:
-                said.append(f"{key} refers to {', '.join(now)}, and follows it")
-            elif "$" in value:
-                how = "no key that is set above it is named" if args.refer else "--refer keeps references to other keys"
-                said.append(f"{key}: its $ is text, not a reference ({how})")
-        if problem := contradiction({key: setting.value for key, setting in rc.settings.items()}):
-            raise UsageError(problem)
-        return rc
-
-    _change(args, change, why="rc set")
-    for key in wanted:
-        if KEYS[key].without_effect:
-            said.append(f"{key} is {rc_show.WITHOUT_EFFECT}")
-    if SEASON in wanted:
-        said.append(f"SEASON is {rc_show.BY_THE_DAEMON}: what you have set lasts until then")
-    for line in said:
+    setting = Setting(wanted_of(args.assignments), refer=args.refer)
+    _change(args, setting, why="rc set")
+    for line in setting.said:
         print(f"note: {line}")
     return 0
 

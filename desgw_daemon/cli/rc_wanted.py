@@ -1,4 +1,4 @@
-"""KEY=VALUE as people type it for dagmaker.rc: checked, and the change that it comes to. Part of `rc set` and `start-event`."""
+"""KEY=VALUE as people type it for dagmaker.rc: checked, and the change that it comes to. For `rc set` and `start-event`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ class Setting:
             if now:
                 self.said.append(f"{key} refers to {', '.join(now)}, and follows it")
             elif "$" in value:
-                how = "no key that is set above it is named" if self._refer else "--refer keeps references"
+                how = "no key that is set above it is named"
+                if not self._refer:
+                    how = "`rc set --refer` keeps references to other keys"
                 self.said.append(f"{key}: its $ is text, not a reference ({how})")
         if problem := contradiction({key: setting.value for key, setting in rc.settings.items()}):
             raise UsageError(problem)

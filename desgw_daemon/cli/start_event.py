@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from desgw_daemon.cli.taking import Permission, accepted_sources, add_asking
-from desgw_daemon.domain.event import EVENT_KEYS, Event, event_value
+from desgw_daemon.domain.event import EVENT_KEYS, Event
 from desgw_daemon.errors import DesgwError, Refused, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from desgw_daemon.cli.queue_wanted import Wanted
     from desgw_daemon.config.loading import Loaded
+    from desgw_daemon.store.adding import Wish
     from desgw_daemon.store.seasons import Taking
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Season:
-    """The season that was chosen. taking: None when it is known here already. candidates: others, if it is at random."""
+    """The season that was chosen. taking: None when it is known here already."""
 
     number: int
     taking: Taking | None
@@ -36,15 +36,23 @@ class Season:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The exposures, what a person should know of them, and where they come from, in words."""
+
+    wishes: Sequence[Wish]
+    notes: Sequence[str]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
     """Everything that was decided, and nothing done yet."""
 
     season: Season
     parameters: Mapping[str, str]
-    wanted: Wanted
+    listed: Listed
     event: Event
     priority: int
-    notes: tuple[str, ...] = field(default=())
 
 
 def add(sub: argparse._SubParsersAction[Any]) -> None:
@@ -75,16 +83,16 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, check, show, and do it. 1 when a person says no to the summary."""
-    from desgw_daemon.cli.asking import ask, on_a_terminal, yes_or_no
+    from desgw_daemon.cli.asking import ask_yes_or_no, can_ask
     from desgw_daemon.cli.opening import open_config
 
     loaded = open_config(args)
-    asks = on_a_terminal()
+    asks = can_ask()
     if not asks:
         _check_complete(args)
     night = _night(args, loaded, asks=asks)
     _show(night, loaded.config.dagmaker_rc)
-    if asks and not args.yes and not ask("Is that right? (yes or no)", yes_or_no):
+    if asks and not args.yes and not ask_yes_or_no("Is that right?"):
         print("nothing was done")
         return 1
     _carry_out(night, loaded)
@@ -101,8 +109,8 @@ def _check_complete(args: argparse.Namespace) -> None:
 
 def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
     """All answers, checked. Raises UsageError, Refused."""
-    from desgw_daemon.cli.asking import ask
-    from desgw_daemon.cli.queue_wanted import wanted
+    from desgw_daemon.cli.asking import ask, ask_exposures
+    from desgw_daemon.cli.queue_add_wanted import of_words, with_data
     from desgw_daemon.cli.rc_wanted import wanted_of
 
     if asks:
@@ -125,17 +133,12 @@ def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
             default="",
         )
 
-    def exposures(words: list[str]) -> Wanted:
-        if not words:
-            raise UsageError("at least one list file or exposure number is needed")
-        return wanted(loaded, words)
-
-    if args.what_to_add:
-        listed = exposures(args.what_to_add)
-    else:
-        listed = ask("Exposures: list files or numbers, with blanks between", lambda text: exposures(_split(text)))
+    words = args.what_to_add or ask_exposures(lambda given: with_data(loaded, of_words(given)))
+    wanted = of_words(words)
+    resolved = with_data(loaded, wanted)
+    listed = Listed(wishes=resolved.wishes, notes=resolved.notes, source=wanted.source)
     event = _event(args, loaded, season.number, asks=asks)
-    return Night(season=season, parameters=chosen, wanted=listed, event=event, priority=args.priority)
+    return Night(season=season, parameters=chosen, listed=listed, event=event, priority=args.priority)
 
 
 def _split(text: str) -> list[str]:
@@ -177,12 +180,12 @@ def _season(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Season:
 
 def _permitted(choose: Callable[[Permission], Season], permission: Permission, *, asks: bool) -> Season:
     """The season, or on a terminal what is lacking for it: the number again, or a source that gave no answer."""
-    from desgw_daemon.cli.asking import ask, yes_or_no
-    from desgw_daemon.cli.taking import NotVerified, UsedElsewhere
+    from desgw_daemon.cli.asking import ask, ask_yes_or_no
+    from desgw_daemon.cli.taking import NotVerifiedError, UsedElsewhereError
 
     try:
         return choose(permission)
-    except UsedElsewhere as problem:
+    except UsedElsewhereError as problem:
         if not asks:
             raise
         print(f"season {problem.season} is used elsewhere: {problem.evidence}")
@@ -190,11 +193,11 @@ def _permitted(choose: Callable[[Permission], Season], permission: Permission, *
         if again != str(problem.season):
             raise UsageError("another season, then") from None
         return choose(replace(permission, reuse=problem.season))
-    except NotVerified as problem:
+    except NotVerifiedError as problem:
         if not asks:
             raise
         print(problem.evidence)
-        if not ask("Go on without that answer? (yes or no)", yes_or_no):
+        if not ask_yes_or_no("Go on without that answer?"):
             raise UsageError("another season, then; or leave with Ctrl-C") from None
         return choose(replace(permission, accepted=(*permission.accepted, *problem.sources)))
 
@@ -209,10 +212,33 @@ def _named(loaded: Loaded, number: int, permission: Permission) -> Season:
 
 
 def _at_random(loaded: Loaded, permission: Permission) -> Season:
-    from desgw_daemon.cli.taking import choose_free
+    import random
 
-    chosen = choose_free(loaded, permission)
-    return Season(number=chosen.season, taking=chosen.taking, remarks=chosen.remarks, at_random=True)
+    from desgw_daemon.cli.taking import choose_free
+    from desgw_daemon.domain.seasons import TESTING_RANGE, USUAL_RANGE
+
+    first, last = TESTING_RANGE if permission.testing else USUAL_RANGE
+    chosen = choose_free(loaded, first, last, permission)
+    free = sorted(set(chosen.free) - _known_here(loaded))
+    if not free:
+        raise Refused(f"no season is free from {first} to {last}")
+    remarks = tuple(
+        f"{answer.source} gave no answer ({answer.words})"
+        for answer in chosen.verdict.answers
+        if answer.source in chosen.verdict.accepted
+    )
+    number = random.SystemRandom().choice(free)
+    return Season(number=number, taking=chosen.taking, remarks=remarks, at_random=True)
+
+
+def _known_here(loaded: Loaded) -> set[int]:
+    from desgw_daemon.cli.opening import looking
+    from desgw_daemon.store.seasons import known_seasons
+
+    if not loaded.config.database.exists():
+        return set()
+    with looking(loaded) as connection:
+        return set(known_seasons(connection).used)
 
 
 # -- parameters and event ------------------------------------------------------------------------------------
@@ -220,13 +246,20 @@ def _at_random(loaded: Loaded, permission: Permission) -> Season:
 
 def _check_parameters(loaded: Loaded, chosen: Mapping[str, str]) -> None:
     """Whether the file can be changed so. Raises UsageError, Refused."""
+    from desgw_daemon.cli.opening import open_database, plainly
     from desgw_daemon.cli.rc_wanted import Setting
     from desgw_daemon.wiring import parameters_of
 
     if "SEASON" in chosen:
         raise UsageError("SEASON is set by the daemon before each DAGMaker: it is the season that was asked for first")
-    if chosen:
-        parameters_of(loaded.config).check(Setting(chosen, refer=False))
+    if not chosen:
+        return
+    with plainly(loaded):
+        database = open_database(loaded)
+        try:
+            parameters_of(loaded.config).check(database, Setting(chosen, refer=False))
+        finally:
+            database.dispose()
 
 
 def _event(args: argparse.Namespace, loaded: Loaded, season: int, *, asks: bool) -> Event:
@@ -242,7 +275,7 @@ def _event(args: argparse.Namespace, loaded: Loaded, season: int, *, asks: bool)
     for key, what in EVENT_KEYS.items():
         given = getattr(args, key)
         if given is not None:
-            event = event_value(event, key, given)
+            event = _with_value(event, key, given)
             continue
         if asks:
             known = event.for_ini().get(key)
@@ -252,7 +285,14 @@ def _event(args: argparse.Namespace, loaded: Loaded, season: int, *, asks: bool)
 
 
 def _setter(event: Event, key: str) -> Callable[[str], Event]:
-    return lambda text: event_value(event, key, text) if text else event
+    return lambda text: _with_value(event, key, text) if text else event
+
+
+def _with_value(event: Event, key: str, text: str) -> Event:
+    try:
+        return event.with_value(key, text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 # -- the end --------------------------------------------------------------------------------------------------
@@ -263,7 +303,7 @@ def _show(night: Night, rc: Path) -> None:
     from desgw_daemon.cli.output import print_table
     from desgw_daemon.decide.words import plural, some
 
-    wishes = night.wanted.wishes
+    wishes = night.listed.wishes
     bands = {band: sum(wish.band == band for wish in wishes) for band in sorted({w.band or "?" for w in wishes})}
     waiting = sum(wish.band is None or wish.nite is None for wish in wishes)
     nites = some(sorted({wish.nite for wish in wishes if wish.nite is not None}))
@@ -271,7 +311,10 @@ def _show(night: Night, rc: Path) -> None:
     event = night.event.for_ini()
     rows = [
         ("season", f"{night.season.number} ({how})"),
-        ("exposures", plural(len(wishes), "exposure") + (f", {waiting} of them not in exposures.list yet" if waiting else "")),
+        (
+            "exposures",
+            plural(len(wishes), "exposure") + (f", {waiting} of them not in exposures.list yet" if waiting else ""),
+        ),
         ("bands", ", ".join(f"{count} {band}" for band, count in bands.items() if band != "?") or "not known yet"),
         ("nites", nites or "not known yet"),
         ("parameters", ", ".join(f"{k}={v}" for k, v in night.parameters.items()) or f"as they are in {rc}"),
@@ -281,7 +324,7 @@ def _show(night: Night, rc: Path) -> None:
         rows.append(("priority", str(night.priority)))
     print()
     print_table(("WHAT", "VALUE"), rows)
-    for note in night.wanted.notes:
+    for note in night.listed.notes:
         print(f"note: {note}")
     if event and (unknown := night.event.unknown()):
         print(f"note: {', '.join(unknown)} stay the template's")
@@ -290,10 +333,10 @@ def _show(night: Night, rc: Path) -> None:
 def _carry_out(night: Night, loaded: Loaded) -> None:
     """Parameters first: what is in the queue may be made at once. Then season, event and exposures together."""
     from desgw_daemon.cli.opening import changing, open_database, plainly, utc_now, who
-    from desgw_daemon.cli.queue_wanted import say_added
+    from desgw_daemon.cli.queue_add import say_added
     from desgw_daemon.cli.rc_wanted import Setting
     from desgw_daemon.store.adding import add as add_to_queue
-    from desgw_daemon.store.seasons import is_known, record_event, take
+    from desgw_daemon.store.seasons import record_event, take
     from desgw_daemon.wiring import parameters_of
 
     now, me, season = utc_now(), who(), night.season.number
@@ -309,24 +352,26 @@ def _carry_out(night: Night, loaded: Loaded) -> None:
             print(f"note: {line}")
     try:
         with changing(loaded) as connection:
-            if night.season.taking is not None and not take(connection, season, night.season.taking, who=me, at=now):
-                if night.season.at_random:
-                    raise Refused(f"season {season} was taken by somebody else meanwhile")
-            assert is_known(connection, season)
+            taking = night.season.taking
+            new = taking is None or take(connection, season, taking, who=me, at=now)
+            if not new and night.season.at_random:
+                raise Refused(f"season {season} was taken by somebody else meanwhile")
             if night.event.for_ini():
                 record_event(connection, season, night.event, who=me, at=now)
             added = add_to_queue(
                 connection,
                 season=season,
-                wishes=night.wanted.wishes,
+                wishes=night.listed.wishes,
                 priority=night.priority,
                 who=me,
                 at=now,
-                source=night.wanted.source,
+                source=night.listed.source,
             )
     except DesgwError as problem:
         if night.parameters:
-            raise Refused(f"{problem}. The parameters are set, nothing is queued: the same command tries again") from None
+            raise Refused(
+                f"{problem}. The parameters are set, nothing is queued: the same command tries again"
+            ) from None
         raise
     say_added(added, season)
     print("`desgw-daemon status` shows how far it is; the daemon starts with it in its next cycle, if it runs")

@@ -10,7 +10,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from desgw_daemon.domain.seasons import ELSEWHERE, Known, Source, Verdict, judge, number_answer, testing_problem
+from desgw_daemon.domain.seasons import (
+    ELSEWHERE,
+    Known,
+    Source,
+    Verdict,
+    allowed,
+    judge,
+    number_answer,
+    testing_problem,
+)
 from desgw_daemon.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +34,37 @@ class Permission:
     testing: bool = False
     accepted: tuple[Source, ...] = ()
     reuse: int | None = None
+
+
+class UsedElsewhereError(Refused):
+    """The season is used elsewhere, and nobody has typed it again. evidence: who says so, in words."""
+
+    def __init__(self, season: int, evidence: str) -> None:
+        super().__init__(
+            f"season {season} is new here and used elsewhere ({evidence}): --reuse {season} takes it all the same, and"
+            " `desgw-daemon season new` finds one that is free"
+        )
+        self.season = season
+        self.evidence = evidence
+
+
+class NotVerifiedError(Refused):
+    """At least one source gave no answer, and nobody has said that it goes on without. sources: which."""
+
+    def __init__(self, beginning: str, verdict: Verdict) -> None:
+        self.evidence = "; ".join(f"{answer.source} is unknown ({answer.words})" for answer in verdict.unknown)
+        self.sources = tuple(answer.source for answer in verdict.unknown)
+        options = " ".join(f"--accept-unverified {source}" for source in self.sources)
+        super().__init__(f"{beginning}: {self.evidence}; {options} goes on without")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A free season at random, not taken yet: one of `free`."""
+
+    free: tuple[int, ...]
+    verdict: Verdict
+    taking: Taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +140,9 @@ def permit(loaded: Loaded, season: int, permission: Permission, *, how: str) -> 
         remarks.append(f"season {season} is new here; the DES database was not asked: databases.des is not set")
     verdict = verdict_on(season, known, testing=permission.testing, accepted=permission.accepted)
     if permission.reuse is None and not verdict.free:
-        raise Refused(_refusal(season, verdict))
+        if verdict.used:
+            raise UsedElsewhereError(season, "; ".join(f"{a.source}: {a.words}" for a in verdict.used))
+        raise NotVerifiedError(f"season {season} is new here, and whether it is used elsewhere is not known", verdict)
     unverified = (*unasked, *verdict.accepted, *(answer.source for answer in verdict.unknown))
     remarks += [
         f"season {season}: {answer.source} gave no answer ({answer.words})"
@@ -117,21 +159,31 @@ def permit(loaded: Loaded, season: int, permission: Permission, *, how: str) -> 
     return Permitted(taking, tuple(remarks))
 
 
-def without_answer(verdict: Verdict) -> str:
-    """Which sources gave no answer, and the options that go on without them."""
-    said = "; ".join(f"{answer.source} is unknown ({answer.words})" for answer in verdict.unknown)
-    options = " ".join(f"--accept-unverified {answer.source}" for answer in verdict.unknown)
-    return f"{said}; {options} goes on without"
+def choose_free(loaded: Loaded, first: int, last: int, permission: Permission) -> Chosen:
+    """The seasons from first to last that no source knows; our own database is asked when one is taken.
+
+    Raises UsageError, Refused.
+    """
+    from desgw_daemon.store.seasons import Taking
+
+    numbers = list(allowed(first, last, testing=permission.testing))
+    if not numbers:
+        raise UsageError(f"--range {first}-{last} has no number that may be taken (11 to 99 need --testing)")
+    known = ask_elsewhere(loaded)
+    left = [number for number in numbers if not any(number in source.used for source in known.values())]
+    if not left:
+        raise Refused(none_is_free(first, last))
+    # Of numbers that nobody has found all sources say the same.
+    verdict = verdict_on(left[0], known, testing=permission.testing, accepted=permission.accepted)
+    if not verdict.free:
+        raise NotVerifiedError("no season was taken", verdict)
+    taking = Taking(how="new", answers=in_words(verdict), unverified=[source.value for source in verdict.accepted])
+    return Chosen(tuple(left), verdict, taking)
 
 
-def _refusal(season: int, verdict: Verdict) -> str:
-    if verdict.used:
-        said = "; ".join(f"{answer.source}: {answer.words}" for answer in verdict.used)
-        return (
-            f"season {season} is new here and used elsewhere ({said}): --reuse {season} takes it all the same, and"
-            " `desgw-daemon season new` finds one that is free"
-        )
-    return f"season {season} is new here, and whether it is used elsewhere is not known: {without_answer(verdict)}"
+def none_is_free(first: int, last: int) -> str:
+    """Said when all of a range are used."""
+    return f"no season was taken: none is free from {first} to {last}; --range A-B looks elsewhere"
 
 
 def _known_here(loaded: Loaded, season: int) -> bool:

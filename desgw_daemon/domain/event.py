@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 #: Keys of the ini, in its order, with what a person is asked for.
@@ -44,6 +44,11 @@ class Event:
             "triggermjd": None if self.triggermjd is None else repr(self.triggermjd),
         }
         return {key: text for key, text in texts.items() if text is not None}
+
+    def with_value(self, key: str, text: str) -> Event:
+        """The event with one value more, as a person gave it. Raises ValueError, with words for a person."""
+        value = triggermjd_of(text) if key == "triggermjd" else word_of_event(key, text)
+        return replace(self, **{key: value})  # type: ignore[arg-type]
 
     def unknown(self) -> tuple[str, ...]:
         """The keys of which nobody has said anything."""

@@ -6,19 +6,16 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from desgw_daemon.domain.event import EVENT_KEYS, Event
 from desgw_daemon.domain.seasons import Known
 from desgw_daemon.domain.times import utc
 from desgw_daemon.errors import Refused
 from desgw_daemon.store.journal import note
 from desgw_daemon.store.load import table
 from desgw_daemon.store.tables import ExposureRow, SeasonRow
-
-#: The columns of the event, for the ini of post-processing.
-EVENT_KEYS = ("ligoid", "triggerid", "propid", "triggermjd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +76,8 @@ def take_one(
     return season
 
 
-def record_event(
-    connection: Connection,
-    season: int,
-    *,
-    who: str,
-    at: datetime,
-    ligoid: str | None = None,
-    triggerid: str | None = None,
-    propid: str | None = None,
-    triggermjd: float | None = None,
-) -> bool:
-    """Write down the event that a season is for; None leaves a value as it is. False when nothing was new.
+def record_event(connection: Connection, season: int, event: Event, *, who: str, at: datetime) -> bool:
+    """Write down the event that a season is for; a value that is None stays as it is. False when nothing was new.
 
     Raises Refused for a season that is not known here.
     """
@@ -101,8 +88,9 @@ def record_event(
         # Its exposures are older than the table of seasons.
         _insert(connection, season, Taking(how="queue", answers={}), who=who, at=at)
     before = event_of(connection, season)
-    given = dict(zip(EVENT_KEYS, (ligoid, triggerid, propid, triggermjd), strict=True))
-    new = {key: value for key, value in given.items() if value is not None and value != before[key]}
+    new = {
+        key: value for key in EVENT_KEYS if (value := getattr(event, key)) is not None and value != getattr(before, key)
+    }
     if not new:
         return False
     connection.execute(update(rows).where(rows.c.season == season).values(**new))
@@ -110,11 +98,12 @@ def record_event(
     return True
 
 
-def event_of(connection: Connection, season: int) -> dict[str, Any]:
-    """The event of a season by EVENT_KEYS, None where nobody said."""
+def event_of(connection: Connection, season: int) -> Event:
+    """The event that a season is for, as far as somebody has said."""
     rows = table(SeasonRow)
-    found = connection.execute(select(*(rows.c[key] for key in EVENT_KEYS)).where(rows.c.season == season)).first()
-    return dict(zip(EVENT_KEYS, found or (None,) * len(EVENT_KEYS), strict=True))
+    found = connection.execute(select(*(rows.c[key] for key in EVENT_KEYS)).where(rows.c.season == season))
+    row = found.mappings().first()
+    return Event() if row is None else Event(**row)
 
 
 def _insert(connection: Connection, season: int, taking: Taking, *, who: str, at: datetime) -> None:

@@ -65,10 +65,14 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     (made.root / ".sandbox" / "never").unlink()  # lets the job end that never does
 
 
+#: An older nite of it is on /pnfs.
+SEASON: Final = ("--season", "2206", "--reuse", "2206")
+
+
 def fill_queue(sandbox: Sandbox) -> None:
     """Everything as people do it: good ones and bad ones, one of each kind."""
     bad = [e.expnum for e in BAD if e.expnum not in (NO_BAND, WRONG_BAND)]
-    program(sandbox, "queue", "add", *(str(n) for n in (*bad, *(e.expnum for e in GOOD))), "--season", "2206")
+    program(sandbox, "queue", "add", *(str(n) for n in (*bad, *(e.expnum for e in GOOD))), *SEASON)
     program(sandbox, "queue", "hold", str(HELD), "--reason", "clouds")
     lists = {
         # Its band and nite are said, though exposures.list does not have it: DAGMaker will look in vain.
