@@ -43,9 +43,66 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
         help=f"where; a sandbox that is there is deleted and made anew (default ./{_FOLDER})",
     )
 
+    by_hand = parser.add_mutually_exclusive_group()
+    by_hand.add_argument(
+        "--prepare", action="store_true", help="only make the sandbox: the night is yours (docs/from-an-alert.md)"
+    )
+    by_hand.add_argument("--check", action="store_true", help="only check a night that you went through by hand")
+
 
 def run(args: argparse.Namespace) -> int:
     """Show a night; 0 when the judge found everything in order."""
+    if args.prepare:
+        return _prepare(args.folder)
+    if args.check:
+        return _check(args.folder)
+    return _night(args)
+
+
+def _prepare(folder: Path) -> int:
+    """Make the sandbox, and say how to begin in it."""
+    from desgw_daemon.sandbox.build import build
+    from desgw_daemon.sandbox.scenario import demo_scenario
+
+    _make_room(folder)
+    sandbox = build(folder, demo_scenario())
+    print(
+        f"A sandbox with a night of {len(demo_scenario().exposures)} exposures is in {sandbox.root}. Nothing runs yet."
+    )
+    print("The way from an alert to its queue, as on a real night (docs/from-an-alert.md):\n")
+    program, root = _program(), _short(sandbox.root)
+    for line, what in (
+        (f"export DESGW_DAEMON_CONFIG={shlex.quote(str(sandbox.config))}", "no command needs --config then"),
+        (f"{program} start-event", f"season {sandbox.season}; exposures: {root}/lists/*.list"),
+        (f"{program} run &", "the daemon; two minutes"),
+        (f"{program} status", "how far it is"),
+        (f"{program} demo --check --folder {shlex.quote(root)}", "when every exposure is done, or waits for a person"),
+    ):
+        print(f"  {line}\n      {what}")
+    return 0
+
+
+def _check(folder: Path) -> int:
+    """What the independent check says of a night that went by without us. Raises Refused for no sandbox."""
+    import subprocess
+
+    from desgw_daemon.cli.demo_night import PROGRAM
+    from desgw_daemon.sandbox.build import is_sandbox
+    from desgw_daemon.sandbox.judge import judge
+
+    if not is_sandbox(folder):
+        raise Refused(f"{folder} is no sandbox; `demo --prepare --folder {shlex.quote(str(folder))}` makes one")
+    words = (*PROGRAM, "--config", str((folder / "daemon.toml").resolve()), "status", "--json")
+    said = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if said.returncode:
+        raise Refused(f"the night cannot be checked: {said.stderr.strip()}")
+    verdict = judge(folder.resolve(), said.stdout)
+    for line in verdict.lines:
+        print(line)
+    return 0 if verdict.ok else 1
+
+
+def _night(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.demo_table import Caps, shown
     from desgw_daemon.sandbox.scenario import SEARCH_CCDS, demo_scenario
 

@@ -1,4 +1,4 @@
-"""`season check|new|list`: whether a season is used, a free one taken at once, and those that are taken."""
+"""`season check|new|event|list`: is it used; a free one, taken at once; its event; those that are taken."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from desgw_daemon.cli.taking import (
     none_is_free,
     verdict_on,
 )
+from desgw_daemon.domain.event import EVENT_KEYS, Event
 from desgw_daemon.domain.seasons import LAST_SEASON, TESTING_RANGE, USUAL_RANGE, Known, Source, Verdict
 from desgw_daemon.errors import DesgwError, Refused, UsageError
 
@@ -38,7 +39,7 @@ ORDER BY season
 def add(sub: argparse._SubParsersAction[Any]) -> None:
     """Describe the commands."""
     parser = sub.add_parser("season", help="whether a season is used; take a free one; those that are taken")
-    what = parser.add_subparsers(metavar="check|new|list", dest="what", required=True)
+    what = parser.add_subparsers(metavar="check|new|event|list", dest="what", required=True)
     check = what.add_parser(
         "check",
         help="ask every source whether a season is used",
@@ -61,6 +62,16 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     add_asking(new)
     new.add_argument("--json", action="store_true", help="print JSON, for programs")
     new.set_defaults(run=_new)
+    event = what.add_parser(
+        "event",
+        help="note for which event a season is",
+        description="Note the event of a season: the next ini of post-processing has these values instead of the\n"
+        "template's. What is not given stays as it is.",
+    )
+    event.add_argument("season", metavar="N")
+    for key, meaning in EVENT_KEYS.items():
+        event.add_argument(f"--{key}", metavar="VALUE", help=meaning)
+    event.set_defaults(run=_event)
     listing = what.add_parser("list", help="the seasons that are taken, and the event that each is for")
     listing.add_argument("--json", action="store_true", help="print JSON, for programs")
     listing.set_defaults(run=_list)
@@ -108,6 +119,28 @@ def _new(args: argparse.Namespace) -> int:
         print_json({"season": season, **_as_values(verdict)})
     else:
         print(season)
+    return 0
+
+
+def _event(args: argparse.Namespace) -> int:
+    from desgw_daemon.cli.opening import changing, open_config, utc_now, who
+    from desgw_daemon.store.seasons import event_of, record_event
+
+    season, event = _number(args.season), Event()
+    for key in EVENT_KEYS:
+        if (text := getattr(args, key)) is not None:
+            try:
+                event = event.with_value(key, text)
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+    if not event.for_ini():
+        raise UsageError(f"season event needs at least one of {', '.join(f'--{key}' for key in EVENT_KEYS)}")
+    with changing(open_config(args)) as connection:
+        record_event(connection, season, event, who=who(), at=utc_now())
+        known = event_of(connection, season)
+    print(f"season {season}: {', '.join(f'{key} {value}' for key, value in known.for_ini().items())}")
+    if unknown := known.unknown():
+        print(f"not known: {', '.join(unknown)}; the ini keeps the template's")
     return 0
 
 

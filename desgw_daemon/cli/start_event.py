@@ -127,8 +127,7 @@ def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
     chosen = parameters(args.set)
     if asks and not args.set:
         chosen = ask(
-            "Parameters of DAGMaker to change, KEY=VALUE with blanks between (none: Enter; what they are now:"
-            " `desgw-daemon rc show`)",
+            "DAGMaker's parameters to change, KEY=VALUE ... (Enter: none; `rc show` has them all)",
             lambda text: parameters(_split(text)),
             default="",
         )
@@ -307,7 +306,8 @@ def _show(night: Night, rc: Path) -> None:
     bands = {band: sum(wish.band == band for wish in wishes) for band in sorted({w.band or "?" for w in wishes})}
     waiting = sum(wish.band is None or wish.nite is None for wish in wishes)
     nites = some(sorted({wish.nite for wish in wishes if wish.nite is not None}))
-    how = "known here" if night.season.taking is None else "new, at random" if night.season.at_random else "new here"
+    taking = night.season.taking
+    how = "in use here" if taking is None else "used elsewhere, used again" if taking.reused else "new"
     event = night.event.for_ini()
     rows = [
         ("season", f"{night.season.number} ({how})"),
@@ -327,7 +327,7 @@ def _show(night: Night, rc: Path) -> None:
     for note in night.listed.notes:
         print(f"note: {note}")
     if event and (unknown := night.event.unknown()):
-        print(f"note: {', '.join(unknown)} stay the template's")
+        print(f"note: of the event not known, left as in the template: {', '.join(unknown)}")
 
 
 def _carry_out(night: Night, loaded: Loaded) -> None:
