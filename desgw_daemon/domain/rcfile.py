@@ -194,7 +194,8 @@ class RcFile:
             if named.search(odd.text):
                 return odd
         for each in self.assignments:
-            if _MAY_SET.search(each.raw) and re.search(rf"(?<![A-Za-z0-9_]){key}(?![A-Za-z0-9_])", each.raw):
+            named_here = each.key == key or re.search(rf"(?<![A-Za-z0-9_]){key}(?![A-Za-z0-9_])", each.raw)
+            if named_here and _MAY_SET.search(each.raw):
                 last = each.line + each.raw.count("\n")
                 return Odd(each.line, last, each.raw)
         return None
