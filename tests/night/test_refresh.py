@@ -34,7 +34,7 @@ def settled(house: House, state: str = "done") -> dict[str, object]:
         return rows[0] if rows else None
 
     row = house.until(ended, "a refresh has ended")
-    assert row["state"] == state, row
+    assert row is not None and row["state"] == state, row
     return row
 
 
@@ -44,7 +44,7 @@ class TestFoundByItself:
 
     def test_night(self, make_house: Callable[..., House]) -> None:
         house = make_house(night_of(planned(KNOWN), planned(NEW, new=True)))
-        assert f" {NEW} " not in (house.sandbox.workflow / "exposures.list").read_text()
+        assert f"\n  {NEW} " not in (house.sandbox.workflow / "exposures.list").read_text()
         house.start()
         queue(house, KNOWN, NEW)
         house.wait_for("done", KNOWN, NEW)
@@ -89,7 +89,7 @@ class TestPace:
     def test_never(self, make_house: Callable[..., House], key: str, value: str) -> None:
         house = make_house(night_of(planned(KNOWN)))
         if key == "paused":
-            house.ok("pause", "--why", "a test")
+            house.ok("pause")
         else:
             house.configure(key, value)
         queue(house, NOBODY)
