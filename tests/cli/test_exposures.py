@@ -209,7 +209,8 @@ class TestWritten:
         expnum, _, mjd, ra, dec, band, exptime, propid, obstype, teff, name, _ = real.split()
         observatory.sql(
             f"INSERT INTO {observatory.schema}.exposure SELECT {expnum}, timestamptz '1858-11-17T00:00:00Z' +"
-            f" {mjd} * interval '86400 seconds', {ra}, {dec}, '{band}', {exptime}, '{propid}', '{obstype}', {teff}, '{name}'"
+            f" {mjd} * interval '86400 seconds', {ra}, {dec}, '{band}', {exptime}, '{propid}',"
+            f" '{obstype}', {teff}, '{name}'"
         )
         observatory.refresh()
         # The sample has one more column at its end.
