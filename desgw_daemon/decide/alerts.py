@@ -234,9 +234,9 @@ def _refresh_failed(snapshot: Snapshot) -> list[AlertWanted]:
             key="refresh_failed",
             rule="refresh_failed",
             severity="warning",
-            text=f"exposures.list could not be refreshed at {at(failed.started_at)}: {failed.reason}. The old one stays;"
-            f" {plural(len(waiting), 'exposure')} of the queue not in it: {some(str(e.expnum) for e in waiting)}. Mend"
-            " the cause; `desgw-daemon exposures refresh` tries it at once",
+            text=f"exposures.list could not be refreshed at {at(failed.started_at)}: {failed.reason}. The old one"
+            f" stays; {plural(len(waiting), 'exposure')} of the queue not in it:"
+            f" {some(str(e.expnum) for e in waiting)}. Mend the cause; `desgw-daemon exposures refresh` tries at once",
         )
     ]
 

@@ -165,8 +165,8 @@ class ExposureDatabase:
             why = f"there is no driver for {self._url.drivername}"
         else:
             said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-            lines = [line.strip() for line in self._without_secrets(said).splitlines() if line.strip()]
-            why = "; ".join(lines[:2]) or type(error).__name__
+            # What follows shows a piece of the question.
+            why = next(iter(self._without_secrets(said).strip().splitlines()), type(error).__name__)
         return f"the exposure database {self.name}: {why}"
 
     def _without_secrets(self, said: str) -> str:
