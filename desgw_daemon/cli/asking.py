@@ -6,13 +6,16 @@ Whoever asks has done nothing yet when somebody leaves (Ctrl-C or Ctrl-D). Must 
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Callable, Sequence
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from desgw_daemon.errors import Refused, UsageError
 
 T = TypeVar("T")
+#: A Ctrl-C that came in just before the wait is noticed within this (seconds).
+_SIGNALS_EVERY_S: Final = 0.2
 
 
 class Left(Refused):
@@ -34,7 +37,7 @@ def ask(question: str, parse: Callable[[str], T], default: str | None = None) ->
     shown = f"{question} [{default}]: " if default else f"{question}: "
     while True:
         try:
-            answer = input(shown).strip()
+            answer = _line(shown).strip()
         except (EOFError, KeyboardInterrupt):
             print()  # what follows does not belong on the line of the question
             raise Left("left at a question: nothing was done") from None
@@ -44,6 +47,20 @@ def ask(question: str, parse: Callable[[str], T], default: str | None = None) ->
             return parse(answer or default or "")
         except UsageError as wrong:
             print(wrong)
+
+
+def _line(prompt: str) -> str:
+    """A line from the terminal. Raises EOFError, KeyboardInterrupt.
+
+    Not by input(): a Ctrl-C between its prompt and its read waits for the next line (seen on a busy machine).
+    """
+    print(prompt, end="", flush=True)
+    while not select.select([sys.stdin], [], [], _SIGNALS_EVERY_S)[0]:
+        pass
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line
 
 
 def ask_yes_or_no(question: str) -> bool:

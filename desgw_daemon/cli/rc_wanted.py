@@ -1,4 +1,4 @@
-"""KEY=VALUE as people type it for dagmaker.rc: checked, and the change that it comes to. For `rc set` and `start-event`."""
+"""KEY=VALUE for dagmaker.rc as people type it: checked, and the change that it comes to."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ Nothing is changed before the last answer: season, parameters, exposures and eve
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -115,16 +114,20 @@ def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
 
     if asks:
         print("Each question can be left with Ctrl-C: nothing is done before the last answer.\n")
-    season = _season(args, loaded, asks=asks)
-    for remark in season.remarks:
-        print(remark, file=sys.stderr)
 
     def parameters(words: list[str]) -> dict[str, str]:
         found = wanted_of(words)
         _check_parameters(loaded, found)
         return found
 
+    # What was said already is looked at before anybody is asked: a slip of the pen need not wait for a database.
     chosen = parameters(args.set)
+    said = _said_of_event(args)
+    if args.what_to_add:
+        with_data(loaded, of_words(args.what_to_add))
+    season = _season(args, loaded, asks=asks)
+    for remark in season.remarks:
+        print(remark)
     if asks and not args.set:
         chosen = ask(
             "DAGMaker's parameters to change, KEY=VALUE ... (Enter: none; `rc show` has them all)",
@@ -136,7 +139,7 @@ def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
     wanted = of_words(words)
     resolved = with_data(loaded, wanted)
     listed = Listed(wishes=resolved.wishes, notes=resolved.notes, source=wanted.source)
-    event = _event(args, loaded, season.number, asks=asks)
+    event = _event(said, loaded, season.number, asks=asks)
     return Night(season=season, parameters=chosen, listed=listed, event=event, priority=args.priority)
 
 
@@ -261,7 +264,16 @@ def _check_parameters(loaded: Loaded, chosen: Mapping[str, str]) -> None:
             database.dispose()
 
 
-def _event(args: argparse.Namespace, loaded: Loaded, season: int, *, asks: bool) -> Event:
+def _said_of_event(args: argparse.Namespace) -> Event:
+    """What the options say of it. Raises UsageError."""
+    event = Event()
+    for key in EVENT_KEYS:
+        if (text := getattr(args, key)) is not None:
+            event = _with_value(event, key, text)
+    return event
+
+
+def _event(said: Event, loaded: Loaded, season: int, *, asks: bool) -> Event:
     """What is known of the event: options first, then what is written down, then the person."""
     from desgw_daemon.cli.asking import ask
     from desgw_daemon.cli.opening import looking
@@ -271,12 +283,11 @@ def _event(args: argparse.Namespace, loaded: Loaded, season: int, *, asks: bool)
     if loaded.config.database.exists():
         with looking(loaded) as connection:
             event = event_of(connection, season)
+    given = said.for_ini()
     for key, what in EVENT_KEYS.items():
-        given = getattr(args, key)
-        if given is not None:
-            event = _with_value(event, key, given)
-            continue
-        if asks:
+        if key in given:
+            event = _with_value(event, key, given[key])
+        elif asks:
             known = event.for_ini().get(key)
             stays = f"Enter: {known}" if known else "Enter: not known yet"
             event = ask(f"{key}: {what} ({stays})", _setter(event, key), default="")
