@@ -29,7 +29,10 @@ _SECTION: Final = "desservices:"
 #: Which driver speaks for a URL that names none.
 _DRIVERS: Final = {"postgresql": "postgresql+psycopg", "oracle": "oracle+oracledb"}
 #: What to do about a driver that is not there.
-_EXTRAS: Final = {"oracledb": "the package oracledb is not installed: install desgw-daemon with its extra `oracle`"}
+_EXTRAS: Final = {
+    "oracledb": "the package oracledb is not installed:"
+    " pip install 'desgw-daemon[oracle]', or install oracledb beside it"
+}
 _SECRET: Final = re.compile("pass|pwd|secret|token", re.IGNORECASE)
 #: libpq takes less for this.
 _SHORTEST_CONNECT_S: Final = 2
