@@ -77,6 +77,9 @@ def _set(args: argparse.Namespace) -> int:
             rc = rc.with_value(key, value, refer=frozenset(KEYS) - {key} if args.refer else frozenset())
             now = rc.settings[key].refers_to
             lost = [name for name in (before.refers_to if before else ()) if name not in now]
+            line = rc.settings[key].line
+            if above := [name for name in rc.referring_to(key) if rc.settings[name].line < line]:
+                said.append(f"{', '.join(above)} stands above line {line} and does not see the {key} set there")
             if lost:
                 said.append(f"{key} referred to {', '.join(lost)}, and does not follow it any more")
             if now:
