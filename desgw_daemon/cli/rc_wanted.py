@@ -49,6 +49,9 @@ class Setting:
             before = rc.settings.get(key)
             rc = rc.with_value(key, value, refer=frozenset(KEYS) - {key} if self._refer else frozenset())
             now = rc.settings[key].refers_to
+            line = rc.settings[key].line
+            if above := [name for name in rc.referring_to(key) if rc.settings[name].line < line]:
+                self.said.append(f"{', '.join(above)} stands above line {line} and does not see the {key} set there")
             lost = [name for name in (before.refers_to if before else ()) if name not in now]
             if lost:
                 self.said.append(f"{key} referred to {', '.join(lost)}, and does not follow it any more")

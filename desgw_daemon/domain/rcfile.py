@@ -135,13 +135,15 @@ class RcFile:
         """
         self._refuse_odd(key)
         if (found := self._last(key)) is not None:
-            opening, start, end = "", found.word, found.end
+            opening, start, end, ending = "", found.word, found.end, ""
         elif (off := next((c for c in reversed(self.commented) if c.key == key), None)) is not None:
-            opening, start, end = off.opening, off.start, off.end
+            opening, start, end, ending = off.opening, off.start, off.end, ""
         else:
+            # A last line without an end stays one.
+            ending = "\n" if self.text.endswith("\n") or not self.text else ""
             opening, start, end = self._at_the_end(key), len(self.text), len(self.text)
         word = self._word(value, before=start, refer=refer)
-        edited = RcFile(f"{self.text[:start]}{opening}{word}{self.text[end:]}")
+        edited = RcFile(f"{self.text[:start]}{opening}{word}{self.text[end:]}{ending}")
         edited._must_differ_only_in(key, self, lambda setting: setting is not None and setting.raw == word)
         if not refer and edited.settings[key].value != value:
             raise CannotEditError(f"{key}: the value would not be read back as it is")

@@ -52,6 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Place:
         tmp_path_factory.mktemp("dagmaker") / "place", CONFIG + "[dagmaker]\nmax_at_once = 9\nmade_ahead = 9\n"
     )
     (place.workflow / "setup_img_proc.sh").write_text("export DIFFIMG_HOST=FNAL\n")
+    (place.workflow / "dagmaker.rc").write_text("SEASON=2206\n")
     (place.workflow / "DAGMaker.sh").write_text(DAGMAKER)
     (place.workflow / "DAGMaker.sh").chmod(0o755)
     place.put_list(b"".join(list_line(expnum) for expnum in SCRIPTS))

@@ -18,8 +18,6 @@ _SEASONS = {938524: 2206, 938525: 2208}
 def make_night(folder: Path) -> Sandbox:
     """Two seasons, an exposure in each; the set-up script notes which ini files it finds."""
     sandbox = build(folder, small_scenario(2))
-    with (sandbox.workflow / "dagmaker.rc").open("a") as settings:
-        settings.writelines(f"[[ $EXPNUM == {expnum} ]] && SEASON={season}\n" for expnum, season in _SEASONS.items())
     with (sandbox.postprocessing / "diffimg_setup.sh").open("a") as setup:
         setup.write('echo postproc_*.ini >>"$ROOTDIR2/inis"\n')
     for expnum, season in _SEASONS.items():
