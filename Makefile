@@ -40,7 +40,7 @@ soak: $(VENV)/ready-dev
 	@DESGW_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak
 
 bench: $(VENV)/ready-dev
-	@for name in look tick scale lookup status; do \
+	@for name in look tick scale lookup refresh status; do \
 	  printf '\n== %s\n' "$$name"; $(BIN)/python -m "benchmarks.$$name" || exit 1; \
 	done
 

@@ -25,6 +25,7 @@ from .program import PROGRAM
 
 BANDS: Final = ("u", "g", "r", "i", "z", "Y", "VR")
 FIRST: Final = 182809
+MANY: Final = 40_000
 DATA: Final = Path(__file__).parents[2].parent / "shared" / "data"
 _COLUMNS: Final = (
     "id bigint PRIMARY KEY, date timestamptz, ra double precision, declination double precision, filter text,"
@@ -247,18 +248,18 @@ class TestSuspicious:
         assert observatory.refresh()["before"] == 89
 
 
+@pytest.fixture(scope="module")
+def under_way(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observatory]:
+    """With lists that are up to date, and enough exposures to be stopped in the middle."""
+    made = Observatory(postgres, tmp_path_factory.mktemp("under_way"))
+    made.fill(MANY)
+    made.refresh()
+    yield made
+    made.sql(f"DROP SCHEMA {made.schema} CASCADE")
+
+
 class TestInTheMiddle:
     """Something ends it half-way: the old lists stay, whole, and the next refresh is as any other."""
-
-    MANY: Final = 40_000
-
-    @pytest.fixture(scope="class")
-    def under_way(self, postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observatory]:
-        made = Observatory(postgres, tmp_path_factory.mktemp("under_way"))
-        made.fill(self.MANY)
-        made.refresh()
-        yield made
-        made.sql(f"DROP SCHEMA {made.schema} CASCADE")
 
     def test_killed_and_two_at_a_time(self, under_way: Observatory) -> None:
         old = under_way.files()
@@ -270,7 +271,7 @@ class TestInTheMiddle:
             assert second.returncode == 1 and f"(process {process.pid}) refreshes exposures.list already" in said
             process.kill()
         assert {name: data for name, data in under_way.files().items() if not name.startswith(".")} == old
-        assert under_way.refresh()["exposures"] == self.MANY
+        assert under_way.refresh()["exposures"] == MANY
         assert under_way.files() == old
         with under_way.start("status", "--json") as status:
             rows = json.loads(status.communicate()[0])["refreshes"][:2]
