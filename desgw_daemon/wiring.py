@@ -17,6 +17,7 @@ from desgw_daemon.config.model import Config
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.grid.engine import Engine
 from desgw_daemon.grid.local import LocalEngine
+from desgw_daemon.observe.credential import VARIABLE
 from desgw_daemon.observe.exposures_list import ExposuresList
 from desgw_daemon.observe.looker import Looker
 
@@ -76,6 +77,12 @@ def engine_of(config: Config) -> Engine:
     return LocalEngine(root=config.paths.state / "local", slots=config.submit.local_slots)
 
 
+def credential_variable(config: Config) -> dict[str, str]:
+    """Where the credential is, for programs, if daemon.toml says it."""
+    kind, path = config.credential.kind, config.credential.path
+    return {} if kind == "none" or path is None else {VARIABLE[kind]: str(path)}
+
+
 def build(config: Config, database: Database, clock: Callable[[], datetime], *, before: House | None = None) -> House:
     """The objects for this configuration.
 
@@ -110,6 +117,7 @@ def build(config: Config, database: Database, clock: Callable[[], datetime], *, 
             prefix=config.dagmaker.prefix,
             timeout=config.dagmaker.timeout,
             attempts=paths.state / "attempts",
+            environment=credential_variable(config),
         ),
         submitter=Submitter(
             database=database,

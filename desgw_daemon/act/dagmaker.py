@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -37,8 +37,9 @@ class DagMaker:
         prefix: Sequence[str],
         timeout: timedelta,
         attempts: Path,
+        environment: Mapping[str, str],
     ) -> None:
-        """attempts: the folder below which each attempt has its own."""
+        """attempts: the folder below which each attempt has its own. environment: what it gets besides the daemon's."""
         self._database = database
         self._workflow = workflow
         self._setup = setup
@@ -46,6 +47,7 @@ class DagMaker:
         self._prefix = tuple(prefix)
         self._timeout = timeout
         self._attempts = attempts
+        self._environment = dict(environment)
 
     def make(self, action: MakeDag, exposure: Exposure, now: datetime) -> Making | None:
         """Start DAGMaker for an exposure, or take up a start that a crash has interrupted.
@@ -66,7 +68,7 @@ class DagMaker:
                 folder,
                 in_bash(self._prefix, self._script(exposure.expnum)),
                 cwd=self._workflow,
-                env=child_environment(),
+                env={**child_environment(), **self._environment},
                 output=self._workflow / f"dagmaker_{exposure.expnum}.out",
                 timeout=self._timeout,
             )
