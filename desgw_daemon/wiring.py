@@ -19,6 +19,7 @@ from desgw_daemon.config.model import Config
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.grid.engine import Engine
 from desgw_daemon.grid.local import LocalEngine
+from desgw_daemon.observe.credential import VARIABLE
 from desgw_daemon.observe.exposures_list import ExposuresList
 from desgw_daemon.observe.looker import Looker
 
@@ -86,6 +87,12 @@ def parameters_of(config: Config) -> Parameters:
     return Parameters(path=config.dagmaker_rc, locks=config.paths.state / "locks")
 
 
+def credential_variable(config: Config) -> dict[str, str]:
+    """Where the credential is, for programs, if daemon.toml says it."""
+    kind, path = config.credential.kind, config.credential.path
+    return {} if kind == "none" or path is None else {VARIABLE[kind]: str(path)}
+
+
 def build(
     config: Config, database: Database, clock: Callable[[], datetime], *, source: Path, before: House | None = None
 ) -> House:
@@ -126,6 +133,7 @@ def build(
             timeout=config.dagmaker.timeout,
             attempts=paths.state / "attempts",
             parameters=parameters,
+            environment=credential_variable(config),
         ),
         submitter=Submitter(
             database=database,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -42,8 +42,9 @@ class DagMaker:
         timeout: timedelta,
         attempts: Path,
         parameters: Parameters,
+        environment: Mapping[str, str],
     ) -> None:
-        """attempts: the folder below which each attempt has its own."""
+        """attempts: the folder below which each attempt has its own. environment: what it gets besides the daemon's."""
         self._database = database
         self._workflow = workflow
         self._setup = setup
@@ -52,6 +53,7 @@ class DagMaker:
         self._timeout = timeout
         self._attempts = attempts
         self._parameters = parameters
+        self._environment = dict(environment)
 
     def make(self, action: MakeDag, exposure: Exposure, now: datetime) -> Making | None:
         """Start DAGMaker for an exposure, or take up a start that a crash has interrupted.
@@ -75,7 +77,7 @@ class DagMaker:
                     folder,
                     in_bash(self._prefix, self._script(exposure.expnum)),
                     cwd=self._workflow,
-                    env=child_environment(),
+                    env={**child_environment(), **self._environment},
                     output=self._workflow / f"dagmaker_{exposure.expnum}.out",
                     timeout=self._timeout,
                 )

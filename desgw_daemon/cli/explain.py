@@ -149,7 +149,8 @@ def _deadline(by: str, screen: Screen) -> str:
 
 def _person(step: Next, screen: Screen) -> list[Line]:
     if step.person:
-        lines = [_part("Person", "NEEDED; to type, as it fits:", screen, "bold red")]
+        words = "NEEDED; to type, as it fits:" if step.commands else "NEEDED"
+        lines = [_part("Person", words, screen, "bold red")]
     elif step.commands:
         lines = [_part("Person", "nobody is needed; whoever wants to may type:", screen)]
     else:

@@ -34,11 +34,11 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
     Raises UsageError; Refused when whoever was asked has left.
     """
     words: list[str] = args.what_to_add
-    wanted = None if args.from_output is None else _from_output(args)
     if words and args.from_output is not None:
         raise UsageError("queue add takes --from-output, or list files and numbers, and not both")
     if args.season is not None:
         season_number(args.season)  # before anything is asked
+    wanted = None if args.from_output is None else _from_output(args)
     if words:
         wanted = of_words(words)
     if wanted is None:

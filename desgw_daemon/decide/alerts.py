@@ -85,7 +85,7 @@ def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Alert
                 key="credential",
                 rule="credential",
                 severity="critical",
-                text=f"nothing is made or submitted since {at(since)}, and {plural(len(waiting), 'exposure')} waits:"
+                text=f"nothing is made or submitted since {at(since)} ({plural(len(waiting), 'exposure')} in line):"
                 f" {why}. Watching and post-processing go on; making starts again by itself when it is good",
             )
         ]
@@ -98,7 +98,7 @@ def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Alert
             rule="credential",
             severity="warning",
             text=f"the credential ends at {at(until)}: from {at(until - policy.credential_min_left)} on nothing more is"
-            f" made or submitted, and {plural(len(waiting), 'exposure')} waits for its turn. Renew it before",
+            f" made or submitted ({plural(len(waiting), 'exposure')} in line). Renew it before",
         )
     ]
 

@@ -17,8 +17,8 @@ from desgw_daemon.domain.states import ExposureState, MakingState
 from desgw_daemon.store.load import table
 from desgw_daemon.store.tables import ExposureRow, MakingRow, OutputRow
 
-#: The newest made exposure is looked for among so many DAGMakers, in every cycle: far more than can run while one does.
-_RECENT: Final = 5000
+#: The newest made exposure is looked for among so many DAGMakers, in every cycle: more than start while one runs.
+_RECENT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,7 @@ class TestCredential:
         assert up(exposure(), now=after(seconds=59), credential_bad=self.BAD) == {}
         alert = up(exposure(), now=after(seconds=60), credential_bad=self.BAD)["credential"]
         assert (alert.rule, alert.severity) == ("credential", "critical")
-        assert "since 2026-11-22T00:00:00Z, and 1 exposure waits: there is no bearer token /tmp/bt" in alert.text
+        assert "since 2026-11-22T00:00:00Z (1 exposure in line): there is no bearer token /tmp/bt" in alert.text
 
     def test_soon(self) -> None:
         def told(left: int) -> list[str]:

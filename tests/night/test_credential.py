@@ -33,6 +33,8 @@ class TestRenewal:
         place(file, good)
         job = house.sandbox.workflow / "dummyjob.sh"
         job.write_text(job.read_text() + f"env > {house.root}/job.env\n")
+        script = house.sandbox.workflow / "setup_img_proc.sh"
+        script.write_text(script.read_text() + f'echo "$BEARER_TOKEN_FILE" >>{house.root}/sourced\n')
         house.configure("postproc.auto", "false")
         house.ok("queue", "add", "938524", "--season", "2206")
         house.start()
@@ -65,6 +67,7 @@ class TestRenewal:
         house.wait_for("ready", 938525)
         assert house.made(938525) == 1
         house.until(lambda: not up(house, "credential"), "no alert is up")
+        assert (house.root / "sourced").read_text().splitlines()[-1] == str(file)
         assert f"BEARER_TOKEN_FILE={file}" in (house.root / "job.env").read_text().splitlines()
         house.stop()
         written = everything_written(house)
