@@ -9,12 +9,13 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from desgw_daemon.cli.taking import (
+    Permission,
     accepted_sources,
     add_asking,
     ask_elsewhere,
-    in_words,
+    find_free,
+    none_is_free,
     verdict_on,
-    without_answer,
 )
 from desgw_daemon.domain.seasons import (
     LAST_SEASON,
@@ -23,9 +24,8 @@ from desgw_daemon.domain.seasons import (
     Known,
     Source,
     Verdict,
-    allowed,
 )
-from desgw_daemon.errors import DesgwError, Refused, UsageError
+from desgw_daemon.errors import DesgwError, UsageError
 
 if TYPE_CHECKING:
     from desgw_daemon.config.loading import Loaded
@@ -98,27 +98,17 @@ def _check(args: argparse.Namespace) -> int:
 def _new(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.opening import changing, open_config, utc_now, who
     from desgw_daemon.cli.output import print_json
-    from desgw_daemon.store.seasons import Taking, take_one
+    from desgw_daemon.store.seasons import take_one
 
     first, last = _range(args)
-    numbers = list(allowed(first, last, testing=args.testing))
-    if not numbers:
-        raise UsageError(f"--range {first}-{last} has no number that may be taken (11 to 99 need --testing)")
+    permission = Permission(testing=args.testing, accepted=accepted_sources(args))
     loaded = open_config(args)
-    known = ask_elsewhere(loaded)
-    left = [number for number in numbers if not any(number in source.used for source in known.values())]
-    nothing = f"no season was taken: none is free from {first} to {last}; --range A-B looks elsewhere"
-    if not left:
-        raise Refused(nothing)
-    # Of numbers that nobody has found all sources say the same.
-    verdict = verdict_on(left[0], known, testing=args.testing, accepted=accepted_sources(args))
-    if not verdict.free:
-        raise Refused(f"no season was taken: {without_answer(verdict)}")
-    taking = Taking(how="new", answers=in_words(verdict), unverified=[source.value for source in verdict.accepted])
+    free = find_free(loaded, first, last, permission)
+    verdict = free.verdict
     with changing(loaded) as connection:
-        season = take_one(connection, left, taking, who=who(), at=utc_now())
+        season = take_one(connection, free.seasons, free.taking, who=who(), at=utc_now())
     if season is None:
-        raise Refused(nothing)
+        raise none_is_free(first, last)
     for answer in verdict.answers:
         if answer.source in verdict.accepted:
             print(f"season {season}: {answer.source} gave no answer ({answer.words})", file=sys.stderr)

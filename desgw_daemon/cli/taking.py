@@ -10,7 +10,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from desgw_daemon.domain.seasons import ELSEWHERE, Known, Source, Verdict, judge, number_answer, testing_problem
+from desgw_daemon.domain.seasons import (
+    ELSEWHERE,
+    Known,
+    Source,
+    Verdict,
+    allowed,
+    judge,
+    number_answer,
+    testing_problem,
+)
 from desgw_daemon.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +42,15 @@ class Permitted:
 
     taking: Taking
     remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Seasons that nobody elsewhere knows; the verdict on, and the taking of, any of them."""
+
+    seasons: tuple[int, ...]
+    verdict: Verdict
+    taking: Taking
 
 
 def add_asking(parser: argparse.ArgumentParser) -> None:
@@ -117,7 +135,34 @@ def permit(loaded: Loaded, season: int, permission: Permission, *, how: str) -> 
     return Permitted(taking, tuple(remarks))
 
 
-def without_answer(verdict: Verdict) -> str:
+def find_free(loaded: Loaded, first: int, last: int, permission: Permission) -> Free:
+    """The numbers from first to last that are used nowhere else: `store.seasons.take_one` takes one of them.
+
+    Raises UsageError when no number of them may be taken, Refused when none is free or a source gave no answer.
+    """
+    from desgw_daemon.store.seasons import Taking
+
+    numbers = tuple(allowed(first, last, testing=permission.testing))
+    if not numbers:
+        raise UsageError(f"{first}-{last} has no number that may be taken (11 to 99 need --testing)")
+    known = ask_elsewhere(loaded)
+    left = tuple(number for number in numbers if not any(number in source.used for source in known.values()))
+    if not left:
+        raise none_is_free(first, last)
+    # Of numbers that nobody has found all sources say the same.
+    verdict = verdict_on(left[0], known, testing=permission.testing, accepted=permission.accepted)
+    if not verdict.free:
+        raise Refused(f"no season was taken: {_without_answer(verdict)}")
+    unverified = [source.value for source in verdict.accepted]
+    return Free(left, verdict, Taking(how="new", answers=in_words(verdict), unverified=unverified))
+
+
+def none_is_free(first: int, last: int) -> Refused:
+    """Why no season could be taken."""
+    return Refused(f"no season was taken: none is free from {first} to {last}; --range A-B looks elsewhere")
+
+
+def _without_answer(verdict: Verdict) -> str:
     """Which sources gave no answer, and the options that go on without them."""
     said = "; ".join(f"{answer.source} is unknown ({answer.words})" for answer in verdict.unknown)
     options = " ".join(f"--accept-unverified {answer.source}" for answer in verdict.unknown)
@@ -131,7 +176,7 @@ def _refusal(season: int, verdict: Verdict) -> str:
             f"season {season} is new here and used elsewhere ({said}): --reuse {season} takes it all the same, and"
             " `desgw-daemon season new` finds one that is free"
         )
-    return f"season {season} is new here, and whether it is used elsewhere is not known: {without_answer(verdict)}"
+    return f"season {season} is new here, and whether it is used elsewhere is not known: {_without_answer(verdict)}"
 
 
 def _known_here(loaded: Loaded, season: int) -> bool:
