@@ -98,7 +98,11 @@ def _understand(said: bytes) -> tuple[dict[int, list[str]], str | None, bool]:
     used: dict[int, list[str]] = {}
     problem, done = None, False
     for line in said.split(b"\n")[:-1]:
-        finding = json.loads(line)
+        try:
+            finding = json.loads(line)
+        except ValueError:  # a driver that prints; a line of ours may stand in it
+            problem = "the process that asked it wrote what is not understood"
+            continue
         for season in finding.get("used", ()):
             used.setdefault(season, []).append(finding["in"])
         problem = finding.get("problem", problem)

@@ -103,6 +103,8 @@ def _ask_des(address: str, schema: str, timeout: timedelta) -> None:
         _say(problem=f"cannot read {left_out}: {why}")
     else:
         _say(done=True)
+    # Last of all: it may hang, and what was found has been said.
+    reader.close()
 
 
 def _season(value: object) -> int | None:
