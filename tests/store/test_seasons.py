@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
+from desgw_daemon.domain.event import Event
 from desgw_daemon.errors import Refused
 from desgw_daemon.store.adding import Wish, add
 from desgw_daemon.store.database import create_or_check, writing
@@ -63,15 +64,10 @@ class TestEvent:
 
     def test_bit_by_bit(self, connection: Connection) -> None:
         take(connection, 2206, NEW, who="one", at=AT)
-        assert record_event(connection, 2206, who="two", at=AT, ligoid="GW170814", triggermjd=57979.44)
-        assert record_event(connection, 2206, who="two", at=AT, propid="2020B-0241", ligoid="GW170814")
-        assert not record_event(connection, 2206, who="two", at=AT, propid="2020B-0241")
-        assert event_of(connection, 2206) == {
-            "ligoid": "GW170814",
-            "triggerid": None,
-            "propid": "2020B-0241",
-            "triggermjd": 57979.44,
-        }
+        assert record_event(connection, 2206, Event(ligoid="GW170814", triggermjd=57979.44), who="two", at=AT)
+        assert record_event(connection, 2206, Event(propid="2020B-0241", ligoid="GW170814"), who="two", at=AT)
+        assert not record_event(connection, 2206, Event(propid="2020B-0241"), who="two", at=AT)
+        assert event_of(connection, 2206) == Event(ligoid="GW170814", propid="2020B-0241", triggermjd=57979.44)
         assert history(connection)[1:] == [
             ("event", "ligoid GW170814, triggermjd 57979.44", "two"),
             ("event", "propid 2020B-0241", "two"),
@@ -79,11 +75,11 @@ class TestEvent:
 
     def test_exposures_of_an_older_program(self, connection: Connection) -> None:
         add_exposure(connection, 2206)
-        assert record_event(connection, 2206, who="two", at=AT, triggerid="M1")
-        assert event_of(connection, 2206)["triggerid"] == "M1"
+        assert record_event(connection, 2206, Event(triggerid="M1"), who="two", at=AT)
+        assert event_of(connection, 2206).triggerid == "M1"
 
     def test_unknown_season(self, connection: Connection) -> None:
         with pytest.raises(Refused, match="season 2206 is not known"):
-            record_event(connection, 2206, who="two", at=AT, triggerid="M1")
+            record_event(connection, 2206, Event(triggerid="M1"), who="two", at=AT)
         assert not is_known(connection, 2206)
-        assert set(event_of(connection, 2206).values()) == {None}
+        assert event_of(connection, 2206) == Event()
