@@ -112,6 +112,7 @@ class ExposureDatabase:
                     connection = connection.execution_options(postgresql_readonly=True)
                     limit = round(self._patience / timedelta(milliseconds=1))
                     connection.execute(text(f"SET LOCAL statement_timeout = {limit}"))
+                    connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
                     watch.waits()
                 try:
                     yield connection
@@ -134,8 +135,12 @@ class ExposureDatabase:
                 options.setdefault("application_name", "desgw-daemon")
             connection = dialect.connect(*words, **options)
             watch.waits()
-            with suppress(AttributeError):
+            if dialect.driver == "psycopg":
                 watch.may_cut(connection.fileno())
+                if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+                    # Texts without an encoding would come as bytes, which SQLAlchemy itself cannot read.
+                    connection.execute("SET client_encoding TO 'LATIN1'")
+                    connection.commit()
             return connection
 
         return engine
@@ -234,9 +239,6 @@ def _listed(row: tuple[Any, ...]) -> Listed:
 
 
 def _text(value: Any) -> str | None:
-    """A server whose texts have no encoding sends bytes."""
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
     return None if value is None else str(value)
 
 

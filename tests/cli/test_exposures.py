@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -216,6 +217,22 @@ class TestWritten:
         observatory.refresh()
         # The sample has one more column at its end.
         assert observatory.list.read_text().splitlines()[1] == real.rsplit(None, 1)[0].rstrip()
+
+    def test_texts_without_an_encoding(self, observatory: Observatory) -> None:
+        name = "without_encoding"
+        with observatory.server.engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"))
+        url = observatory.server.url.set(database=name)
+        with psycopg.connect(
+            host=url.host, port=url.port, dbname=name, user=url.username, password=url.password
+        ) as connection:
+            connection.execute(f"CREATE SCHEMA {observatory.schema}".encode())
+            connection.execute(f"CREATE TABLE {observatory.schema}.exposure ({_COLUMNS})".encode())
+            connection.execute(_MANY.format(schema=observatory.schema, first=FIRST, count=3).encode())
+            connection.execute(f"UPDATE {observatory.schema}.exposure SET object = E'caf\\xe9'".encode())
+        observatory.configure(url=url.render_as_string(hide_password=False))
+        assert observatory.refresh()["exposures"] == 3
+        assert "café" in observatory.list.read_text()
 
     def test_links_and_rights_stay(self, observatory: Observatory) -> None:
         observatory.fill(20)
