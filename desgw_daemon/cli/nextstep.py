@@ -123,7 +123,7 @@ def _stopped(status: Status, *keys: str) -> Next | None:
 
 
 def _queued(exposure: ExposureStatus, season: Sequence[ExposureStatus], policy: Policy) -> Next:
-    if exposure["nite"] is None or exposure["band"] is None:
+    if exposure["nite"] is None or exposure["band"] is None or exposure["unlisted_since"] is not None:
         return Next(
             "its DAG is made as soon as exposures.list in the workflow folder has a line for it; the file is looked at"
             " whenever it changes"

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from desgw_daemon.daemon.inbox import InboxOutcome, take_lists
 from desgw_daemon.daemon.resolving import refusal
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ExposureState
+from desgw_daemon.observe.exposures_list import ExposureData
 from desgw_daemon.report.logs import Log
-from desgw_daemon.store.adding import learn_data
+from desgw_daemon.store.adding import learn_data, note_unlisted
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.journal import move_exposure
 from desgw_daemon.store.load import load_snapshot
@@ -35,30 +39,43 @@ def take_in(house: House, log: Log, now: datetime) -> Intake:
 
 
 def _learn(house: House, now: datetime) -> str | None:
-    """Give waiting exposures their data. Returns why exposures.list cannot be read, if it cannot."""
+    """What exposures.list says of those of the queue. Returns why it cannot be read, if it cannot.
+
+    Also of those whose list has said band and nite: DAGMaker looks them up all the same, and makes no good DAG without.
+    """
     with reading(house.database) as connection:
         snapshot = load_snapshot(connection, scope="open", with_ccds_of=())
-    waiting = [e for e in snapshot.exposures if e.state is ExposureState.QUEUED and e.key is None]
-    if not waiting:
+    queued = [e for e in snapshot.exposures if e.state is ExposureState.QUEUED and not e.watch_only]
+    adopted = [e for e in snapshot.exposures if e.state is ExposureState.QUEUED and e.watch_only and e.key is None]
+    if not queued and not adopted:
         return None
-    answer = house.exposures_list.lookup({exposure.expnum for exposure in waiting})
-    with writing(house.database) as connection:
-        for exposure in waiting:
-            data = answer.found.get(exposure.expnum)
-            if data is None:
-                continue
-            if problem := refusal(exposure.band, data):
-                why = (
-                    f"{problem}. `desgw-daemon queue remove {exposure.expnum}` takes it out; if the file is wrong, mend"
-                    f" it, then `desgw-daemon queue retry {exposure.expnum}`"
-                )
-                move_exposure(connection, exposure, ExposureState.ATTENTION, at=now, why=why)
-                continue
-            learn_data(
-                connection,
-                exposure,
-                nite=exposure.nite or data.nite,
-                band=exposure.band or data.band,
-                at=now,
-            )
-    return answer.problem
+    answer = house.exposures_list.lookup({exposure.expnum for exposure in (*queued, *adopted)})
+    if answer.problem:
+        return answer.problem if any(e.key is None for e in (*queued, *adopted)) else None
+    # Most cycles have nothing to write.
+    news = [
+        e for e in (*queued, *adopted) if e.key is None or (e.unlisted_since is None) == (e.expnum not in answer.found)
+    ]
+    if news:
+        with writing(house.database) as connection:
+            for exposure in news:
+                _learn_one(connection, exposure, answer.found.get(exposure.expnum), now)
+    return None
+
+
+def _learn_one(connection: Connection, exposure: Exposure, data: ExposureData | None, now: datetime) -> None:
+    if data is None:
+        if exposure.unlisted_since is None:
+            note_unlisted(connection, exposure, since=now)
+        return
+    if problem := refusal(exposure.band, data):
+        why = (
+            f"{problem}. `desgw-daemon queue remove {exposure.expnum}` takes it out; if the file is wrong, mend"
+            f" it, then `desgw-daemon queue retry {exposure.expnum}`"
+        )
+        move_exposure(connection, exposure, ExposureState.ATTENTION, at=now, why=why)
+        return
+    note_unlisted(connection, exposure, since=None)
+    if exposure.key is None:
+        nite, band = exposure.nite or data.nite, exposure.band or data.band
+        learn_data(connection, exposure, nite=nite, band=band, at=now)

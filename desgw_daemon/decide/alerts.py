@@ -7,7 +7,7 @@ from typing import Final
 
 from desgw_daemon.decide.looks import is_watched
 from desgw_daemon.decide.postproc import failed_run_of
-from desgw_daemon.decide.refreshing import failed_refresh, waiting_for_data
+from desgw_daemon.decide.refreshing import failed_refresh, lacks_data, waiting_for_data
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
@@ -243,11 +243,7 @@ def _refresh_failed(snapshot: Snapshot) -> list[AlertWanted]:
 
 def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
     """Exposures that exposures.list does not know. What keeps it from being refreshed has an alert of its own."""
-    waiting = [
-        e
-        for e in snapshot.exposures
-        if e.state is ExposureState.QUEUED and e.key is None and now - e.queued_at >= policy.patience
-    ]
+    waiting = [e for e in snapshot.exposures if lacks_data(e) and now - e.queued_at >= policy.patience]
     if not waiting or snapshot.making_blocked or failed_refresh(snapshot):
         return []
     return [
@@ -256,8 +252,8 @@ def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Ale
             rule="no_data",
             severity="warning",
             text=f"exposures.list has no line for {plural(len(waiting), 'queued exposure')}:"
-            f" {some(str(e.expnum) for e in waiting)}. They go on when it is refreshed, or when"
-            " `desgw-daemon queue add` is given a list that says band and nite",
+            f" {some(str(e.expnum) for e in waiting)}. They go on when it has one:"
+            " `desgw-daemon exposures refresh`; a wrong number: `desgw-daemon queue remove EXPNUM`",
         )
     ]
 

@@ -12,8 +12,15 @@ from desgw_daemon.domain.states import ExposureState, RefreshState
 
 
 def waiting_for_data(snapshot: Snapshot) -> tuple[Exposure, ...]:
-    """The exposures whose band or nite nobody knows. What is held waits for a person, and not for data."""
-    return tuple(e for e in snapshot.exposures if e.state is ExposureState.QUEUED and e.key is None and not e.held)
+    """Those without a band or nite, or without a line in exposures.list. A held one waits for a person."""
+    return tuple(e for e in snapshot.exposures if lacks_data(e) and not e.held)
+
+
+def lacks_data(exposure: Exposure) -> bool:
+    """Whether an exposure of the queue waits for exposures.list: DAGMaker makes no good DAG before it has a line."""
+    if exposure.state is not ExposureState.QUEUED:
+        return False
+    return exposure.key is None or (exposure.unlisted_since is not None and not exposure.watch_only)
 
 
 def plan_refresh(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[RefreshExposures, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from desgw_daemon.decide.refreshing import refresh_words
+from desgw_daemon.decide.refreshing import lacks_data, refresh_words
 from desgw_daemon.decide.steps import move, wait
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.actions import Action, MakeDag, Reconcile, SubmitDag
@@ -35,18 +35,8 @@ def queued(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
         return wait(exposure, kept)
     if snapshot.making_blocked:
         return wait(exposure, _blocked(snapshot.making_blocked))
-    if exposure.key is None:
-        lacking = " and ".join(
-            [*(["band"] if exposure.band is None else []), *(["nite"] if exposure.nite is None else [])]
-        )
-        refreshed = refresh_words(snapshot, policy)
-        return wait(
-            exposure,
-            f"its {lacking} {'are' if ' and ' in lacking else 'is'} not known (in the queue since"
-            f" {at(exposure.queued_at)}): exposures.list has no line for it, or cannot be read. It goes on by itself"
-            " when the file has it; if the file is there and the number wrong,"
-            f" `desgw-daemon queue remove {exposure.expnum}`" + (f". Meanwhile: {refreshed}" if refreshed else ""),
-        )
+    if lacks_data(exposure):
+        return wait(exposure, _without_data(snapshot, exposure, policy))
     if snapshot.credential_bad:
         return wait(exposure, _no_credential(snapshot.credential_bad))
     if rival := _rival(snapshot, exposure, _occupies):
@@ -55,6 +45,22 @@ def queued(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
         return wait(exposure, f"{live} may still run. It goes on when that has ended")
     return MakeDag(
         exposure_id=exposure.id, expnum=exposure.expnum, attempt=exposure.attempt, reason="it is its turn to be made"
+    )
+
+
+def _without_data(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> str:
+    lacking = [name for name, value in (("band", exposure.band), ("nite", exposure.nite)) if value is None]
+    queued = f"(in the queue since {at(exposure.queued_at)})"
+    if lacking:
+        verb = "are" if len(lacking) > 1 else "is"
+        what = f"its {' and '.join(lacking)} {verb} not known {queued}: exposures.list has no line for it, or cannot be"
+        what += " read"
+    else:
+        what = f"exposures.list has no line for it {queued}, and DAGMaker makes no DAG without one"
+    refreshed = refresh_words(snapshot, policy)
+    return (
+        f"{what}. It goes on by itself when the file has it; if the file is there and the number wrong,"
+        f" `desgw-daemon queue remove {exposure.expnum}`" + (f". Meanwhile: {refreshed}" if refreshed else "")
     )
 
 

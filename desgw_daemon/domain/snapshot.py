@@ -198,6 +198,8 @@ class Exposure:
     as_of: datetime | None = None
     unseen_since: datetime | None = None
     unseen_problem: str | None = None
+    #: Since when exposures.list, which could be read, is known to have no line for it.
+    unlisted_since: datetime | None = None
     forcefiles_expected: int = 0
     forcefiles_found: int = 0
     forcefiles_missing: tuple[str, ...] = ()

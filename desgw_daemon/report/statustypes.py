@@ -29,7 +29,10 @@ class Forcefiles(TypedDict):
 
 
 class ExposureStatus(TypedDict):
-    """One exposure. as_of: when all that was asked for of it was last seen; problem: why not, since unseen_since."""
+    """One exposure. as_of: when all that was asked for of it was last seen; problem: why not, since unseen_since.
+
+    unlisted_since: since when exposures.list has no line for it, while it is queued.
+    """
 
     expnum: int
     nite: str | None
@@ -51,6 +54,7 @@ class ExposureStatus(TypedDict):
     as_of: str | None
     unseen_since: str | None
     problem: str | None
+    unlisted_since: str | None
     exposure_id: int
 
 

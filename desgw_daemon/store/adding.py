@@ -155,6 +155,12 @@ def _insert(
     )
 
 
+def note_unlisted(connection: Connection, exposure: Exposure, *, since: datetime | None) -> None:
+    """Write down since when exposures.list has no line for an exposure of the queue; None: it has one."""
+    rows = table(ExposureRow)
+    connection.execute(update(rows).where(rows.c.id == exposure.id).values(unlisted_since=since))
+
+
 def learn_data(connection: Connection, exposure: Exposure, *, nite: str | None, band: str | None, at: datetime) -> None:
     """Write down band and nite of an exposure that waited for them."""
     rows = table(ExposureRow)

@@ -62,6 +62,7 @@ class ExposureRow(SQLModel, table=True):
     as_of: datetime | None = when()
     unseen_since: datetime | None = when()
     unseen_problem: str | None = None
+    unlisted_since: datetime | None = when()
     forcefiles_expected: int = 0
     forcefiles_found: int = 0
     forcefiles_missing: list[str] = names()

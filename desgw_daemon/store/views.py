@@ -37,7 +37,7 @@ SELECT {_WHOSE}, e.state, e.held <> 0 AS held, e.hold_reason, e.watch_only <> 0 
   coalesce(sum(c.state = 'lost'), 0) AS ccds_lost,
   e.forcefiles_expected, e.forcefiles_found, e.forcefiles_missing, e.forcefiles_surplus,
   {_utc("e.since")}, {_utc("e.queued_at")}, e.added_by, {_utc("e.news_at")}, {_utc("e.as_of")},
-  {_utc("e.unseen_since")}, e.unseen_problem,
+  {_utc("e.unseen_since")}, e.unseen_problem, {_utc("e.unlisted_since")},
   e.id AS exposure_id
 FROM exposure e LEFT JOIN ccd c ON c.exposure_id = e.id
 GROUP BY e.season, e.nite, e.expnum, e.id

@@ -82,6 +82,9 @@ def upgrade() -> None:
     with op.batch_alter_table("dagmaker_run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("rc_sha256", AutoString(), nullable=True))
 
+    with op.batch_alter_table("exposure", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("unlisted_since", UtcDateTime(), nullable=True))
+
     with op.batch_alter_table("poll", schema=None) as batch_op:
         batch_op.add_column(sa.Column("credential_problem", AutoString(), nullable=True))
 

@@ -108,6 +108,13 @@ class TestQueued:
         assert action.reason.startswith(f"its {lacking} {'are' if ' and ' in lacking else 'is'} not known")
         assert "It goes on by itself when the file has it" in action.reason
 
+    def test_not_in_exposures_list(self) -> None:
+        """Its list has said band and nite; DAGMaker reads exposures.list all the same."""
+        action = action_for(exposure(unlisted_since=START))
+        assert isinstance(action, Wait)
+        assert action.reason.startswith("exposures.list has no line for it")
+        assert isinstance(action_for(exposure(unlisted_since=START, watch_only=True)), Move)
+
     def test_nothing_can_be_made(self) -> None:
         action = action_for(exposure(), making_blocked=(START, "setup_img_proc.sh ended with 1"))
         assert isinstance(action, Wait)

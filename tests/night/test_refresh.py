@@ -56,6 +56,18 @@ class TestFoundByItself:
         assert [record["text"].split(":")[0] for record in house.log("exposures_refreshed")] == ["exposures.list"] * 2
         assert house.alerts("refresh_failed") == []
 
+    def test_also_when_its_list_says_band_and_nite(self, make_house: Callable[..., House]) -> None:
+        """DAGMaker looks it up all the same."""
+        house = make_house(night_of(planned(NEW, new=True)))
+        (house.root / "full.list").write_text(f"{NEW} i {NITE}\n")
+        house.ok("queue", "add", "full.list", "--season", str(SEASON))
+        house.tick()
+        assert "exposures.list has no line for it (in the queue since" in house.exposure(NEW)["reason"]
+        assert house.made(NEW) == 0 and house.exposure(NEW)["unlisted_since"] is not None
+        house.start()
+        house.wait_for("done", NEW)
+        assert len(refreshes(house)) == 1 and house.exposure(NEW)["unlisted_since"] is None
+
     def test_nothing_unknown_nothing_refreshed(self, make_house: Callable[..., House]) -> None:
         house = make_house(night_of(planned(KNOWN), planned(NEW, new=True)))
         queue(house, KNOWN)
