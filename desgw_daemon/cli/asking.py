@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ClassVar, Final, TypeVar
 
 from desgw_daemon.errors import Refused, UsageError
@@ -42,6 +43,7 @@ def ask(question: str, parse: Callable[[str], T], default: str | None = None) ->
             print()  # what follows does not belong on the line of the question
             raise Left("left at a question: nothing was done") from None
         if not answer and default is None:
+            print("an answer is needed; Ctrl-C leaves with nothing done")
             continue
         try:
             return parse(answer or default or "")
@@ -83,11 +85,23 @@ def ask_exposures(check: Callable[[Sequence[str]], object]) -> list[str]:
     """List files and exposure numbers, as words that `check` took without a UsageError. Raises Left."""
 
     def parse(answer: str) -> list[str]:
-        words = answer.replace(",", " ").split()
-        check(words)
-        return words
+        words = [word for piece in words_of(answer) for word in ([piece] if Path(piece).exists() else piece.split(","))]
+        check([word for word in words if word])
+        return [word for word in words if word]
 
-    return ask("Exposures: a .list file, or numbers", parse)
+    return ask("Exposures: .list files or numbers, with blanks between", parse)
+
+
+def words_of(answer: str) -> list[str]:
+    """Words as a shell would have them: one with a blank stands in quotes. Raises UsageError."""
+    import shlex
+
+    try:
+        return shlex.split(answer)
+    except ValueError:
+        raise UsageError(
+            "a quote is not closed: what holds a blank stands in quotes, such as 'to night.list'"
+        ) from None
 
 
 def _season(answer: str) -> int:

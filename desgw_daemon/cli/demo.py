@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from desgw_daemon.sandbox.scenario import Scenario
 
 _FOLDER: Final = "demo-sandbox"
+#: States of an exposure to which nothing more happens by itself.
+_OVER: Final = ("done", "attention", "removed")
 
 
 def add(sub: argparse._SubParsersAction[Any]) -> None:
@@ -64,6 +66,8 @@ def _prepare(folder: Path) -> int:
     from desgw_daemon.sandbox.build import build
     from desgw_daemon.sandbox.scenario import demo_scenario
 
+    if (folder / "state" / "desgw.db").exists():
+        raise Refused(f"{folder} holds a night that was begun: remove the folder, or give another --folder")
     _make_room(folder)
     sandbox = build(folder, demo_scenario())
     print(
@@ -71,10 +75,11 @@ def _prepare(folder: Path) -> int:
     )
     print("The way from an alert to its queue, as on a real night (docs/from-an-alert.md):\n")
     program, root = _program(), _short(sandbox.root)
+    lists = shlex.join(_short(path) for path in sandbox.lists)
     for line, what in (
         (f"export DESGW_DAEMON_CONFIG={shlex.quote(str(sandbox.config))}", "no command needs --config then"),
-        (f"{program} start-event", f"season {sandbox.season}; exposures: {root}/lists/*.list"),
-        (f"{program} run &", "the daemon; two minutes"),
+        (f"{program} start-event", f"season {sandbox.season}; exposures: {lists}"),
+        (f"{program} run > daemon.out 2>&1 &", "the daemon; two minutes"),
         (f"{program} status", "how far it is"),
         (f"{program} demo --check --folder {shlex.quote(root)}", "when every exposure is done, or waits for a person"),
     ):
@@ -84,9 +89,11 @@ def _prepare(folder: Path) -> int:
 
 def _check(folder: Path) -> int:
     """What the independent check says of a night that went by without us. Raises Refused for no sandbox."""
+    import json
     import subprocess
 
     from desgw_daemon.cli.demo_night import PROGRAM
+    from desgw_daemon.decide.words import some
     from desgw_daemon.sandbox.build import is_sandbox
     from desgw_daemon.sandbox.judge import judge
 
@@ -96,6 +103,12 @@ def _check(folder: Path) -> int:
     said = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if said.returncode:
         raise Refused(f"the night cannot be checked: {said.stderr.strip()}")
+    under_way = [e["expnum"] for e in json.loads(said.stdout)["exposures"] if e["state"] not in _OVER]
+    if under_way:
+        print(
+            f"{len(under_way)} exposures are still under way ({some(map(str, under_way))}): check when they have ended"
+        )
+        return 1
     verdict = judge(folder.resolve(), said.stdout)
     for line in verdict.lines:
         print(line)

@@ -117,6 +117,8 @@ def named(words: Iterable[str]) -> tuple[list[Entry], list[str]]:
         if word.isdigit():
             found = parse_words([str(exposure_number(word))])
         else:
+            if not Path(word).exists():
+                raise UsageError(f"{word!r} is neither a list file (no such file) nor an exposure number")
             parsed = read_list(Path(word))
             if not isinstance(parsed, ParsedList):
                 raise UsageError(f"{word} is refused as a whole: {'; '.join(parsed.problems)}")

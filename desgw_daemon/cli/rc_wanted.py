@@ -19,7 +19,8 @@ def wanted_of(assignments: Iterable[str]) -> dict[str, str]:
     for text in assignments:
         key, equals, value = text.partition("=")
         if not equals:
-            raise UsageError(f"{text!r} is no KEY=VALUE; to take a key away: `desgw-daemon rc unset {text}`")
+            hint = f"; `desgw-daemon rc unset {text}` takes it away" if text in KEYS else ""
+            raise UsageError(f"{text!r} is no KEY=VALUE (no blanks around =; a value with blanks in quotes){hint}")
         if key not in KEYS:
             raise UsageError(unknown(key))
         if key in wanted:

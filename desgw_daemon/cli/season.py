@@ -136,8 +136,12 @@ def _event(args: argparse.Namespace) -> int:
     if not event.for_ini():
         raise UsageError(f"season event needs at least one of {', '.join(f'--{key}' for key in EVENT_KEYS)}")
     with changing(open_config(args)) as connection:
+        before = event_of(connection, season).for_ini()
         record_event(connection, season, event, who=who(), at=utc_now())
         known = event_of(connection, season)
+    changed = {key: text for key, text in known.for_ini().items() if before.get(key, text) != text}
+    for key, text in changed.items():
+        print(f"{key}: {before[key]} -> {text}")
     print(f"season {season}: {', '.join(f'{key} {value}' for key, value in known.for_ini().items())}")
     if unknown := known.unknown():
         print(f"not known: {', '.join(unknown)}; the ini keeps the template's")

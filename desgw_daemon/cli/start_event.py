@@ -17,6 +17,8 @@ from desgw_daemon.errors import DesgwError, Refused, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
     from desgw_daemon.config.loading import Loaded
     from desgw_daemon.store.adding import Wish
     from desgw_daemon.store.seasons import Taking
@@ -36,8 +38,9 @@ class Season:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """The exposures, what a person should know of them, and where they come from, in words."""
+    """words: what was typed; the exposures, what a person should know of them, and where they come from, in words."""
 
+    words: Sequence[str]
     wishes: Sequence[Wish]
     notes: Sequence[str]
     source: str
@@ -45,11 +48,12 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """Everything that was decided, and nothing done yet."""
+    """All that was decided, and nothing done yet. known: the event as it is written down; event: as it will be."""
 
     season: Season
     parameters: Mapping[str, str]
     listed: Listed
+    known: Event
     event: Event
     priority: int
 
@@ -94,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if asks and not args.yes and not ask_yes_or_no("Is that right?"):
         print("nothing was done")
         return 1
-    _carry_out(night, loaded)
+    _carry_out(night, loaded, asks=asks)
     return 0
 
 
@@ -108,7 +112,7 @@ def _check_complete(args: argparse.Namespace) -> None:
 
 def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
     """All answers, checked. Raises UsageError, Refused."""
-    from desgw_daemon.cli.asking import ask, ask_exposures
+    from desgw_daemon.cli.asking import ask, ask_exposures, words_of
     from desgw_daemon.cli.queue_add_wanted import of_words, with_data
     from desgw_daemon.cli.rc_wanted import wanted_of
 
@@ -131,26 +135,19 @@ def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
     if asks and not args.set:
         chosen = ask(
             "DAGMaker's parameters to change, KEY=VALUE ... (Enter: none; `rc show` has them all)",
-            lambda text: parameters(_split(text)),
+            lambda text: parameters(words_of(text)),
             default="",
         )
 
     words = args.what_to_add or ask_exposures(lambda given: with_data(loaded, of_words(given)))
     wanted = of_words(words)
     resolved = with_data(loaded, wanted)
-    listed = Listed(wishes=resolved.wishes, notes=resolved.notes, source=wanted.source)
-    event = _event(said, loaded, season.number, asks=asks)
-    return Night(season=season, parameters=chosen, listed=listed, event=event, priority=args.priority)
-
-
-def _split(text: str) -> list[str]:
-    """Words as a shell would have them, so that a value may hold blanks in quotes. Raises UsageError."""
-    import shlex
-
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r}: {error}") from None
+    listed = Listed(words=words, wishes=resolved.wishes, notes=resolved.notes, source=wanted.source)
+    known = _known_event(loaded, season.number)
+    if not asks:
+        _check_event(known, said, season.number)
+    event = _event(said, known, asks=asks)
+    return Night(season=season, parameters=chosen, listed=listed, known=known, event=event, priority=args.priority)
 
 
 # -- the season ---------------------------------------------------------------------------------------------
@@ -209,7 +206,7 @@ def _named(loaded: Loaded, number: int, permission: Permission) -> Season:
 
     permitted = permit(loaded, number, permission, how="named")
     if permitted is None:
-        return Season(number=number, taking=None, remarks=(f"season {number} is in use here: it is used further",))
+        return Season(number=number, taking=None, remarks=(f"season {number} is in use here: its queue is added to",))
     return Season(number=number, taking=permitted.taking, remarks=permitted.remarks)
 
 
@@ -273,23 +270,38 @@ def _said_of_event(args: argparse.Namespace) -> Event:
     return event
 
 
-def _event(said: Event, loaded: Loaded, season: int, *, asks: bool) -> Event:
-    """What is known of the event: options first, then what is written down, then the person."""
-    from desgw_daemon.cli.asking import ask
+def _known_event(loaded: Loaded, season: int) -> Event:
     from desgw_daemon.cli.opening import looking
     from desgw_daemon.store.seasons import event_of
 
-    event = Event()
-    if loaded.config.database.exists():
-        with looking(loaded) as connection:
-            event = event_of(connection, season)
-    given = said.for_ini()
+    if not loaded.config.database.exists():
+        return Event()
+    with looking(loaded) as connection:
+        return event_of(connection, season)
+
+
+def _check_event(known: Event, said: Event, season: int) -> None:
+    """In a script a slip in the season must not name another event. Raises Refused."""
+    before = known.for_ini()
+    for key, text in said.for_ini().items():
+        if before.get(key, text) != text:
+            raise Refused(
+                f"season {season} is for {key} {before[key]}, not {text}: nothing was done. If that is meant,"
+                f" `desgw-daemon season event {season} --{key} {text}` changes it"
+            )
+
+
+def _event(said: Event, known: Event, *, asks: bool) -> Event:
+    """What is known of the event: options first, then what is written down, then the person."""
+    from desgw_daemon.cli.asking import ask
+
+    event, given = known, said.for_ini()
     for key, what in EVENT_KEYS.items():
         if key in given:
             event = _with_value(event, key, given[key])
         elif asks:
-            known = event.for_ini().get(key)
-            stays = f"Enter: {known}" if known else "Enter: not known yet"
+            before = known.for_ini().get(key)
+            stays = f"Enter: {before}" if before else "Enter: not known yet"
             event = ask(f"{key}: {what} ({stays})", _setter(event, key), default="")
     return event
 
@@ -318,8 +330,10 @@ def _show(night: Night, rc: Path) -> None:
     waiting = sum(wish.band is None or wish.nite is None for wish in wishes)
     nites = some(sorted({wish.nite for wish in wishes if wish.nite is not None}))
     taking = night.season.taking
-    how = "in use here" if taking is None else "used elsewhere, used again" if taking.reused else "new"
-    event = night.event.for_ini()
+    how = "in use here: its queue is added to" if taking is None else "used elsewhere, used again"
+    if taking is not None and not taking.reused:
+        how = f"new, not verified: {', '.join(taking.unverified)}" if taking.unverified else "new"
+    event, before = night.event.for_ini(), night.known.for_ini()
     rows = [
         ("season", f"{night.season.number} ({how})"),
         (
@@ -329,7 +343,11 @@ def _show(night: Night, rc: Path) -> None:
         ("bands", ", ".join(f"{count} {band}" for band, count in bands.items() if band != "?") or "not known yet"),
         ("nites", nites or "not known yet"),
         ("parameters", ", ".join(f"{k}={v}" for k, v in night.parameters.items()) or f"as they are in {rc}"),
-        ("event", ", ".join(f"{k} {v}" for k, v in event.items()) or "not known: the template's values stay"),
+        (
+            "event",
+            ", ".join(f"{k} {_change(before.get(k), v)}" for k, v in event.items())
+            or "not known: the template's values stay",
+        ),
     ]
     if night.priority:
         rows.append(("priority", str(night.priority)))
@@ -341,32 +359,71 @@ def _show(night: Night, rc: Path) -> None:
         print(f"note: of the event not known, left as in the template: {', '.join(unknown)}")
 
 
-def _carry_out(night: Night, loaded: Loaded) -> None:
-    """Parameters first: what is in the queue may be made at once. Then season, event and exposures together."""
-    from desgw_daemon.cli.opening import changing, open_database, plainly, utc_now, who
-    from desgw_daemon.cli.queue_add import say_added
+def _change(before: str | None, after: str) -> str:
+    return after if before in (None, after) else f"{before} -> {after}"
+
+
+def _as_command(night: Night) -> str:
+    """The same as one command, to be typed when its time has come."""
+    import shlex
+
+    words = ["desgw-daemon", "start-event", *night.listed.words, "--season", str(night.season.number)]
+    taking = night.season.taking
+    if taking is not None and taking.reused:
+        words += ["--reuse", str(night.season.number)]
+    for key, value in night.parameters.items():
+        words += ["--set", f"{key}={value}"]
+    for key, value in night.event.for_ini().items():
+        words += [f"--{key}", value]
+    return shlex.join(words)
+
+
+def _set_parameters(night: Night, loaded: Loaded, *, asks: bool) -> None:
+    """Set them; on a terminal again, if a DAGMaker reads the file just now. Raises Refused: nothing was done."""
+    from desgw_daemon.cli.asking import ask_yes_or_no
+    from desgw_daemon.cli.opening import open_database, plainly, utc_now, who
     from desgw_daemon.cli.rc_wanted import Setting
-    from desgw_daemon.store.adding import add as add_to_queue
-    from desgw_daemon.store.seasons import record_event, take
     from desgw_daemon.wiring import parameters_of
 
-    now, me, season = utc_now(), who(), night.season.number
-    if night.parameters:
+    setting = Setting(night.parameters, refer=False)
+    while True:
         with plainly(loaded):
             database = open_database(loaded)
             try:
-                setting = Setting(night.parameters, refer=False)
-                parameters_of(loaded.config).edit(database, setting, who=me, why="start-event", at=now)
+                parameters_of(loaded.config).edit(database, setting, who=who(), why="start-event", at=utc_now())
+                break
+            except Refused as problem:
+                if not asks:
+                    raise Refused(f"nothing was done: {problem}") from None
+                print(problem)
             finally:
                 database.dispose()
-        for line in setting.said:
-            print(f"note: {line}")
+        if not ask_yes_or_no("Try again now?"):
+            print(f"Later, all of it as one command:\n  {_as_command(night)}")
+            raise Refused("nothing was done")
+    for line in setting.said:
+        print(f"note: {line}")
+
+
+def _carry_out(night: Night, loaded: Loaded, *, asks: bool) -> None:
+    """Parameters first: what is in the queue may be made at once. Then season, event and exposures together."""
+    from desgw_daemon.cli.opening import changing, utc_now, who
+    from desgw_daemon.cli.queue_add import say_added
+    from desgw_daemon.store.adding import add as add_to_queue
+    from desgw_daemon.store.seasons import record_event, take
+
+    me, season, taking = who(), night.season.number, night.season.taking
+    _check_still_so(night, loaded)
+    if night.parameters:
+        _set_parameters(night, loaded, asks=asks)
+    now = utc_now()
     try:
         with changing(loaded) as connection:
-            taking = night.season.taking
-            new = taking is None or take(connection, season, taking, who=me, at=now)
-            if not new and night.season.at_random:
-                raise Refused(f"season {season} was taken by somebody else meanwhile")
+            # Nothing else looks at the rows between this and the end of the transaction.
+            if problem := _changed_meanwhile(connection, night):
+                raise Refused(problem)
+            if taking is not None:
+                take(connection, season, taking, who=me, at=now)
             if night.event.for_ini():
                 record_event(connection, season, night.event, who=me, at=now)
             added = add_to_queue(
@@ -385,4 +442,30 @@ def _carry_out(night: Night, loaded: Loaded) -> None:
             ) from None
         raise
     say_added(added, season)
-    print("`desgw-daemon status` shows how far it is; the daemon starts with it in its next cycle, if it runs")
+    if added.new or added.again:
+        print("`desgw-daemon status` shows how far it is; the daemon starts with it in its next cycle, if it runs")
+    else:
+        print("nothing more will happen: `desgw-daemon queue retry EXPNUM` makes one of them anew")
+
+
+def _check_still_so(night: Night, loaded: Loaded) -> None:
+    """What the answers rest on, before anything is changed. Raises Refused."""
+    from desgw_daemon.cli.opening import looking
+
+    if loaded.config.database.exists():
+        with looking(loaded) as connection:
+            if problem := _changed_meanwhile(connection, night):
+                raise Refused(f"{problem}: nothing was done")
+
+
+def _changed_meanwhile(connection: Connection, night: Night) -> str | None:
+    """What somebody else has done to the season since it was chosen."""
+    from desgw_daemon.store.seasons import event_of, is_known, known_seasons
+
+    season = night.season.number
+    if night.season.taking is not None and is_known(connection, season):
+        return f"season {season} was taken meanwhile ({known_seasons(connection).used[season]})"
+    if event_of(connection, season) != night.known:
+        now = ", ".join(f"{key} {text}" for key, text in event_of(connection, season).for_ini().items())
+        return f"the event of season {season} was changed meanwhile: {now}"
+    return None

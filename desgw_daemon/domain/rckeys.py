@@ -107,7 +107,8 @@ KEYS: Final[Mapping[str, Key]] = {
 
 def unknown(name: str) -> str:
     """What is said of a key that DAGMaker does not know, with the nearest ones."""
-    near = difflib.get_close_matches(name, KEYS, n=3, cutoff=0.6)
+    same = [key for key in KEYS if key.lower() == name.lower()]
+    near = same or difflib.get_close_matches(name, KEYS, n=3, cutoff=0.6)
     more = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(KEYS)}"
     return f"DAGMaker knows no key {name!r}; {more}"
 

@@ -42,7 +42,7 @@ class Place:
         self.folder = folder.resolve()
         self.pnfs, self.state = self.folder / "pnfs", self.folder / "state"
         self.workflow, self.postprocessing = self.folder / "gw_workflow", self.folder / "Post-Processing"
-        for path in (self.pnfs, self.state, self.workflow, self.postprocessing):
+        for path in (self.pnfs / "forcephoto" / "images", self.state, self.workflow, self.postprocessing):
             path.mkdir(parents=True)
         (self.folder / "daemon.toml").write_text(config)
         self._numbers = iter(range(900001, 999999))

@@ -56,7 +56,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Place:
     (place.workflow / "DAGMaker.sh").write_text(DAGMAKER)
     (place.workflow / "DAGMaker.sh").chmod(0o755)
     place.put_list(b"".join(list_line(expnum) for expnum in SCRIPTS))
-    (place.pnfs / "forcephoto" / "images").mkdir(parents=True, exist_ok=True)
     place.ok("queue", "add", *map(str, SCRIPTS), "--season", "2206")
     end = time.monotonic() + 120
     while len(place.rows("SELECT 1 FROM v_exposure WHERE state = 'attention'")) < len(SCRIPTS):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pexpect
+
+
+def _interruptible() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def asked(*words: str, cwd: Path) -> pexpect.spawn[str]:
@@ -14,7 +19,14 @@ def asked(*words: str, cwd: Path) -> pexpect.spawn[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("DESGW_")}
     command = ["-m", "desgw_daemon", *words]
     return pexpect.spawn(
-        sys.executable, command, cwd=str(cwd), env={**environment, "TERM": "dumb"}, encoding="utf-8", timeout=60
+        sys.executable,
+        command,
+        cwd=str(cwd),
+        env={**environment, "TERM": "dumb"},
+        encoding="utf-8",
+        timeout=60,
+        # A program that was started in the background (`make test &`) ignores it, and so would what it starts.
+        preexec_fn=_interruptible,
     )
 
 

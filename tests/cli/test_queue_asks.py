@@ -12,7 +12,7 @@ from tests.night.house import House, night_of, planned
 
 from .asked import asked, end
 
-SEASON, EXPOSURES = "Season, a number such as 2206: ", "Exposures: a .list file, or numbers: "
+SEASON, EXPOSURES = "Season, a number such as 2206: ", "Exposures: .list files or numbers, with blanks between: "
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from .house import NITE, House, night_of, planned
 
 SEASON = "Season: its number"
 PARAMETERS = "DAGMaker's parameters to change"
-EXPOSURES = "Exposures: a .list file, or numbers"
+EXPOSURES = "Exposures: .list files or numbers"
 RIGHT = "Is that right"
 #: A whole conversation: what is asked, and what is answered.
 TALK = (
@@ -217,3 +217,74 @@ class TestANewSeason:
         assert end(child)[0] == 0
         (row,) = house.rows("SELECT exposures FROM v_season")
         assert row["exposures"] == 1
+
+
+class TestTwoAtOnce:
+    """Whoever is second is told so, and nothing of his is done."""
+
+    def test_the_same_new_season(self, house: House) -> None:
+        first, second = (asked("start-event", expnum, cwd=house.root) for expnum in ("938524", "938525"))
+        for child, ligoid in ((first, "A1"), (second, "B1")):
+            child.expect(SEASON)
+            child.sendline("2502")
+            child.expect(PARAMETERS)
+            child.sendline("TWINDOW=7" if child is second else "")
+            child.expect("ligoid:")
+            child.sendline(ligoid)
+            while child.expect([RIGHT, "Enter: [^)]*\\)"]) != 0:
+                child.sendline("")
+        before = rc(house).read_bytes()
+        first.sendline("yes")
+        assert end(first)[0] == 0
+        second.sendline("yes")
+        code, said = end(second)
+        assert code == 1 and "season 2502 was taken meanwhile" in said and "nothing was done" in said
+        assert [row["expnum"] for row in house.rows("SELECT expnum FROM v_exposure")] == [938524]
+        assert house.rows("SELECT ligoid FROM v_season") == [{"ligoid": "A1"}]
+        assert rc(house).read_bytes() == before
+
+
+class TestTheEventOfASeason:
+    """It is changed only by somebody who has seen what it was."""
+
+    def test_not_by_a_slip_in_a_script(self, house: House) -> None:
+        house.ok("start-event", "938524", "--season", "2206", "--ligoid", "S1")
+        line = house.refused("start-event", "938525", "--season", "2206", "--ligoid", "S2", code=1)
+        assert "season 2206 is for ligoid S1, not S2: nothing was done" in line
+        assert "desgw-daemon season event 2206 --ligoid S2" in line
+        assert len(house.rows("SELECT * FROM v_exposure")) == 1
+        said = house.ok("season", "event", "2206", "--ligoid", "S2", "--triggermjd", "58912.5")
+        assert "ligoid: S1 -> S2" in said and "not known: triggerid, propid" in said
+        assert house.rows("SELECT ligoid, triggermjd FROM v_season") == [{"ligoid": "S2", "triggermjd": 58912.5}]
+
+    def test_shown_on_a_terminal(self, house: House) -> None:
+        house.ok("start-event", "938524", "--season", "2206", "--ligoid", "S1")
+        child = asked("start-event", "938525", "--season", "2206", "--ligoid", "S2", cwd=house.root)
+        while child.expect([RIGHT, "Enter: [^)]*\\)"]) != 0:
+            child.sendline("")
+        assert "ligoid S1 -> S2" in (child.before or "")
+        child.sendline("yes")
+        assert end(child)[0] == 0
+        assert house.rows("SELECT ligoid FROM v_season") == [{"ligoid": "S2"}]
+
+
+class TestParametersInUse:
+    """A DAGMaker that begins while somebody answers costs him no answer."""
+
+    def test_all_answers_as_one_command(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(938524, making="hang"), planned(938525)))
+        house.ok("queue", "add", "938524", "--season", "2206")
+        words = ("start-event", "938525", "--season", "2206", "--set", "TWINDOW=6", "--ligoid", "S1")
+        child = asked(*words, cwd=house.root)
+        while child.expect([RIGHT, "Enter: [^)]*\\)"]) != 0:
+            child.sendline("")
+        house.until(lambda: house.tick() and house.exposure(938524)["state"] == "making", "938524 is made")
+        before = rc(house).read_bytes()
+        child.sendline("yes")
+        child.expect("while a DAGMaker reads it")
+        child.expect("Try again now")
+        child.sendline("no")
+        code, said = end(child)
+        assert code == 1 and "nothing was done" in said
+        assert "desgw-daemon start-event 938525 --season 2206 --set TWINDOW=6 --ligoid S1" in said
+        assert len(house.rows("SELECT * FROM v_exposure")) == 1 and rc(house).read_bytes() == before

@@ -66,7 +66,9 @@ class TestSet:
             assert f"note: {key} is without effect today" in said
         assert "SEASON is set by the daemon before each DAGMaker" in house.ok("rc", "set", "SEASON=2208")
         said = house.ok("rc", "set", "JOBSUB_TEMP_OPTS=$JOBSUB_OPTS -x")
-        assert "its $ is text, not a reference (--refer keeps" in said and "does not follow it any more" in said
+        assert (
+            "its $ is text, not a reference (`rc set --refer` keeps" in said and "does not follow it any more" in said
+        )
         assert shown(house)["JOBSUB_TEMP_OPTS"]["value"] == "$JOBSUB_OPTS -x"
 
     def test_a_reference_that_is_asked_for(self, house: House) -> None:
@@ -128,7 +130,7 @@ class TestWrongUse:
             (["set", "JOBSUBS_OPTS=x"], "DAGMaker knows no key 'JOBSUBS_OPTS'; did you mean JOBSUB_OPTS"),
             (["set", "season=2206"], "DAGMaker knows no key 'season'"),
             (["unset", "TEFF_CUT_G"], "did you mean TEFF_CUT_"),
-            (["set", "WRITEDB"], "is no KEY=VALUE"),
+            (["set", "WRITEDB"], "`desgw-daemon rc unset WRITEDB` takes it away"),
             (["set", "WRITEDB=yes"], "WRITEDB takes on or off, not 'yes'"),
             (["set", "RNUM=0"], "RNUM takes a whole number from 1 to 99, not '0'"),
             (["set", "SEASON=5000"], "SEASON takes a season from 11"),
