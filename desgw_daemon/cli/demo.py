@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from desgw_daemon.errors import Refused
@@ -185,10 +186,20 @@ def _in_use(marker: Path) -> Iterator[None]:
 
 @contextmanager
 def _signals_are_ctrl_c() -> Iterator[None]:
-    """A closed terminal or a `kill` ends the demo as Ctrl-C does: with everything that it has started."""
+    """A closed terminal or a `kill` ends the demo as Ctrl-C does: with everything that it has started.
+
+    The first one counts. A second, on the way to the clean-up, would leave jobs running.
+    """
     # `nohup` has SIGHUP ignored: it stays so.
-    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [signal.signal(number, leave) for number in numbers]
     try:
         yield
     finally:

@@ -31,6 +31,8 @@ class TestBadEnds:
         bad = [planned(expnum, making=kind) for expnum, kind in kinds.items()]
         scenario = night_of(*bad, planned(GOOD), planned(UNKNOWN, known=False))
         settings = {"dagmaker.timeout": '"8 s"', "dagmaker.max_at_once": "2", "alerts.repeat_after": '"2 s"'}
+        # One that waits for its line in exposures.list is waited for, for a while.
+        settings["postproc.quiet_for"] = '"3 s"'
         house = make_house(scenario, settings)
         house.ok("queue", "add", *map(str, kinds), str(GOOD), "--season", "2206")
         # With all that the queue wants to know, but not in the file that DAGMaker reads: it is not even tried.

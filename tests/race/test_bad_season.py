@@ -75,7 +75,7 @@ def fill_queue(sandbox: Sandbox) -> None:
     program(sandbox, "queue", "add", *(str(n) for n in (*bad, *(e.expnum for e in GOOD))), *SEASON)
     program(sandbox, "queue", "hold", str(HELD), "--reason", "clouds")
     lists = {
-        # Its band and nite are said, though exposures.list does not have it: DAGMaker will look in vain.
+        # Its band and nite are said, though exposures.list does not have it: DAGMaker would look in vain.
         "no_band.list": f"{NO_BAND} i {_NITE}\n",
         # The same number under a second nite.
         "two_nites.list": f"{GOOD[2].expnum} i {_OLDER}\n",
@@ -134,7 +134,7 @@ class TestOneBadExposureOfEachKind:
         bad = {expnum: state for expnum, state in states(sandbox).items() if expnum not in good}
         assert bad == {
             NO_TEMPLATES: "attention",
-            NO_BAND: "attention",
+            NO_BAND: "queued",
             NOT_LISTED: "queued",
             ALL_FAILED: "attention",
             NEVER: "processing",
