@@ -4,23 +4,25 @@ cheap, and `run(args) -> exit code`, which imports what it needs when it is call
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-#: Modules of this package, in the order of `desgw-daemon --help`.
-COMMANDS: Final = (
-    "status",
-    "explain",
-    "history",
-    "plan",
-    "run",
-    "queue",
-    "start_event",
-    "season",
-    "rc",
-    "exposures",
-    "output_txt",
-    "postproc",
-    "config",
-    "db",
-    "demo",
-)
+#: Modules of this package, in the order of `desgw-daemon --help`, with the commands that each of them describes: to run
+#: one command, only its module is imported.
+COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "status": ("status",),
+    "explain": ("explain",),
+    "history": ("history",),
+    "plan": ("plan",),
+    "run": ("run", "tick"),
+    "queue": ("queue", "pause", "resume"),
+    "start_event": ("start-event",),
+    "season": ("season",),
+    "rc": ("rc",),
+    "exposures": ("exposures",),
+    "output_txt": ("output",),
+    "postproc": ("postproc", "skipto"),
+    "config": ("config",),
+    "db": ("db",),
+    "demo": ("demo",),
+}

@@ -27,8 +27,8 @@ INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
 
 
-def build_parser() -> Parser:
-    """The parser of all commands; `args.run` is the function to call."""
+def build_parser(command: str | None = None) -> Parser:
+    """The parser of all commands, or of the module of this one alone; `args.run` is the function to call."""
     parser = Parser(
         prog=PROG,
         description="Runs the image processing and post-processing of DES-GW through the night, by itself.",
@@ -40,7 +40,9 @@ def build_parser() -> Parser:
     parser.add_argument("--config", metavar="FILE", help="the daemon.toml to use")
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
     sub = parser.add_subparsers(metavar="COMMAND", dest="command", title="commands")
-    for name in COMMANDS:
+    for name, described in COMMANDS.items():
+        if command is not None and command not in described:
+            continue
         module = importlib.import_module(f"desgw_daemon.cli.{name}")
         before = set(sub.choices)
         module.add(sub)
@@ -70,12 +72,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    parser = build_parser()
+    parser = build_parser(_command_of(argv))
     args = parser.parse(argv)
     if args.command is None:
         parser.error("no command was given")
     code: int = args.run(args)
     return code
+
+
+def _command_of(argv: Sequence[str]) -> str | None:
+    """The command, where it is plain which one it is: its module is the only one that is imported then."""
+    words = iter(argv)
+    for word in words:
+        if word == "--config":
+            next(words, None)
+        elif not word.startswith("--config="):
+            return word if any(word in described for described in COMMANDS.values()) else None
+    return None
 
 
 def say_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

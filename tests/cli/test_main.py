@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from desgw_daemon import __version__
+from desgw_daemon.cli import COMMANDS
 from desgw_daemon.cli.main import main
+from desgw_daemon.cli.parser import Parser
 
 from .program import PROGRAM, program
 
@@ -73,6 +76,31 @@ class TestHelp:
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert done.stderr.strip() == ""
+
+
+class TestOneModuleForACommand:
+    """To run a command, only its own module is imported; the table that says which is true."""
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_table(self, name: str) -> None:
+        sub = Parser(prog="x").add_subparsers()
+        importlib.import_module(f"desgw_daemon.cli.{name}").add(sub)
+        assert tuple(sub.choices) == COMMANDS[name]
+
+    @pytest.mark.parametrize("words", [("status",), ("--config", "queue", "status"), ("--config=x", "status")])
+    def test_others_are_left_alone(self, words: tuple[str, ...], tmp_path: Path) -> None:
+        code = (
+            "import sys; from desgw_daemon.cli.main import main; "
+            f"main({list(words)!r}); print([n for n in sys.modules if n.startswith('desgw_daemon.cli.')])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+        imported = done.stdout.splitlines()[-1]
+        assert "desgw_daemon.cli.status'" in imported
+        assert "desgw_daemon.cli.queue'" not in imported and "desgw_daemon.cli.season'" not in imported
+
+    def test_a_command_that_does_not_exist_is_held_against_all(self, tmp_path: Path) -> None:
+        done = program("seasn", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "") and "did you mean season?" in done.stderr
 
 
 class TestOutputThatNobodyReads:
