@@ -6,7 +6,7 @@ Nothing is changed before the last answer: season, parameters, exposures and eve
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,6 @@ def _check_complete(args: argparse.Namespace) -> None:
 def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
     """All answers, checked. Raises UsageError, Refused."""
     from desgw_daemon.cli.asking import ask, ask_exposures, words_of
-    from desgw_daemon.cli.queue_add_wanted import of_words, with_data
     from desgw_daemon.cli.rc_wanted import wanted_of
 
     if asks:
@@ -88,8 +87,7 @@ def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
     # What was said already is looked at before anybody is asked: a slip of the pen need not wait for a database.
     chosen = parameters(args.set)
     said = _said_of_event(args)
-    if args.what_to_add:
-        with_data(loaded, of_words(args.what_to_add))
+    listed = _listed(loaded, args.what_to_add) if args.what_to_add else None
     season = _season(args, loaded, asks=asks)
     for remark in season.remarks:
         print(remark)
@@ -100,15 +98,25 @@ def _night(args: argparse.Namespace, loaded: Loaded, *, asks: bool) -> Night:
             default="",
         )
 
-    words = args.what_to_add or ask_exposures(lambda given: with_data(loaded, of_words(given)))
-    wanted = of_words(words)
-    resolved = with_data(loaded, wanted)
-    listed = Listed(words=words, wishes=resolved.wishes, notes=resolved.notes, source=wanted.source)
+    if listed is None:
+        # The last one that was looked at is the one that was taken: exposures.list is read once for an answer.
+        looked_at: list[Listed] = []
+        ask_exposures(lambda given: looked_at.append(_listed(loaded, given)))
+        listed = looked_at[-1]
     known = _known_event(loaded, season.number)
     if not asks:
         _check_event(known, said, season.number)
     event = _event(said, known, asks=asks)
     return Night(season=season, parameters=chosen, listed=listed, known=known, event=event, priority=args.priority)
+
+
+def _listed(loaded: Loaded, words: Sequence[str]) -> Listed:
+    """The exposures of list files and numbers, with what exposures.list says of them. Raises UsageError."""
+    from desgw_daemon.cli.queue_add_wanted import of_words, with_data
+
+    wanted = of_words(words)
+    resolved = with_data(loaded, wanted)
+    return Listed(words=words, wishes=resolved.wishes, notes=resolved.notes, source=wanted.source)
 
 
 # -- the season ---------------------------------------------------------------------------------------------

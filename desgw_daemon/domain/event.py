@@ -48,7 +48,7 @@ class Event:
     def with_value(self, key: str, text: str) -> Event:
         """The event with one value more, as a person gave it. Raises ValueError, with words for a person."""
         value = triggermjd_of(text) if key == "triggermjd" else word_of_event(key, text)
-        return replace(self, **{key: value})  # type: ignore[arg-type]
+        return replace(self, **{key: value})  # type: ignore[arg-type]  # of the key's own type
 
     def unknown(self) -> tuple[str, ...]:
         """The keys of which nobody has said anything."""

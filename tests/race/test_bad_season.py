@@ -23,7 +23,7 @@ _OLDER: Final = "20200229"
 
 
 def _exposure(expnum: int, **habits: object) -> PlannedExposure:
-    return replace(PlannedExposure(expnum=expnum, nite=_NITE, band="i"), **habits)  # type: ignore[arg-type]
+    return replace(PlannedExposure(expnum=expnum, nite=_NITE, band="i"), **habits)  # type: ignore[arg-type]  # by name
 
 
 #: A job that leaves no sign is known to have ended only when its DAG has.

@@ -16,7 +16,7 @@ def make_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
     houses: list[House] = []
 
     def make(*exposures: object, **pace: int) -> House:
-        scenario = night_of(*(exposures or (planned(938524),)), **pace)  # type: ignore[arg-type]
+        scenario = night_of(*(exposures or (planned(938524),)), **pace)  # type: ignore[arg-type]  # by name
         houses.append(House(tmp_path / "sandbox", scenario, {}))
         return houses[-1]
 

@@ -122,7 +122,7 @@ class TestSet:
         for blocks, key, value in cases:
             rc = RcFile.of(b"".join(blocks))
             assert rc.data == b"".join(blocks)
-            edited = edit(lambda rc=rc, key=key, value=value: rc.with_value(key, value))  # type: ignore[misc]
+            edited = edit(lambda rc=rc, key=key, value=value: rc.with_value(key, value))  # type: ignore[misc]  # bound now
             if edited is None:
                 continue
             assert one_block_differs(blocks, edited.data)
@@ -142,10 +142,10 @@ class TestSet:
         texts, keys = [], []
         for blocks, key in cases:
             rc = RcFile.of(b"".join(blocks))
-            if (edited := edit(lambda rc=rc, key=key: rc.without(key))) is not None:  # type: ignore[misc]
+            if (edited := edit(lambda rc=rc, key=key: rc.without(key))) is not None:  # type: ignore[misc]  # bound now
                 texts.append(edited.data)
                 keys.append(key)
-                again = edit(lambda edited=edited, key=key: edited.with_value(key, "17"))  # type: ignore[misc]
+                again = edit(lambda edited=edited, key=key: edited.with_value(key, "17"))  # type: ignore[misc]  # bound now
                 if again is not None:
                     assert again.settings[key].value == "17"
         for key, after in zip(keys, read_by_bash(tmp_path / "bash", texts, KEYS), strict=True):
@@ -171,7 +171,7 @@ class TestSet:
             for value in values
             if (
                 edited := edit(
-                    lambda value=value: base.with_value(  # type: ignore[misc]
+                    lambda value=value: base.with_value(  # type: ignore[misc]  # bound now
                         "JOBSUB_TEMP_OPTS", value, refer=frozenset({"JOBSUB_OPTS", "SEASON"})
                     )
                 )
