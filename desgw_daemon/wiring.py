@@ -34,7 +34,7 @@ class House:
     looker: Looker
     exposures_list: ExposuresList
     setup: SetupCapture
-    engine: Engine
+    engines: Engines
     parameters: Parameters
     dagmaker: DagMaker
     submitter: Submitter
@@ -58,6 +58,13 @@ def policy_of(config: Config) -> Policy:
         credential_min_left=config.credential.min_left,
         submit_max_in_flight=config.submit.max_in_flight,
         submit_confirm_absent=config.submit.confirm_absent,
+        submit_templates=config.submit.templates,
+        submit_max_tries=config.submit.max_tries,
+        submit_retry_after=config.submit.retry_after,
+        submit_retry_at_most=config.submit.retry_at_most,
+        submit_breaker_after=config.submit.breaker_after,
+        submit_breaker_probe=config.submit.breaker_probe,
+        submit_held_limit=config.submit.held_limit,
         min_complete_ccds=readiness.min_complete_ccds,
         min_forcefile_fraction=readiness.min_forcefile_fraction,
         settle=readiness.settle,
@@ -77,9 +84,33 @@ def policy_of(config: Config) -> Policy:
     )
 
 
-def engine_of(config: Config) -> Engine:
-    """What runs the DAGs."""
-    return LocalEngine(root=config.paths.state / "local", slots=config.submit.local_slots)
+def engine_of(config: Config, name: str) -> Engine:
+    """The engine of this name: a DAG in flight stays with the one that took it, whatever daemon.toml says since.
+
+    Raises ValueError for a name that no engine has.
+    """
+    if name == "local":
+        return LocalEngine(root=config.paths.state / "local", slots=config.submit.local_slots)
+    raise ValueError(f"there is no engine {name!r}")
+
+
+class Engines:
+    """The engines by name, each made when it is first wanted. `current` takes new DAGs."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._made: dict[str, Engine] = {}
+
+    def __getitem__(self, name: str) -> Engine:
+        """The engine of this name. Raises ValueError for a name that no engine has."""
+        if name not in self._made:
+            self._made[name] = engine_of(self._config, name)
+        return self._made[name]
+
+    @property
+    def current(self) -> Engine:
+        """What takes new DAGs."""
+        return self[self._config.submit.engine]
 
 
 def parameters_of(config: Config) -> Parameters:
@@ -105,7 +136,7 @@ def build(
     paths = config.paths
     same_setup = before is not None and (before.config.paths, before.config.dagmaker) == (paths, config.dagmaker)
     # The paths need a restart, so the looker and the list stay the same for ever.
-    engine = engine_of(config)
+    engines = Engines(config)
     parameters = parameters_of(config)
     return House(
         config=config,
@@ -122,7 +153,7 @@ def build(
             prefix=config.dagmaker.prefix,
             timeout=config.dagmaker.setup_timeout,
         ),
-        engine=engine,
+        engines=engines,
         parameters=parameters,
         dagmaker=DagMaker(
             database=database,
@@ -137,9 +168,12 @@ def build(
         ),
         submitter=Submitter(
             database=database,
-            engine=engine,
+            engine=engines.current,
+            engine_named=engines.__getitem__,
             workflow=paths.workflow,
             confirm_absent=config.submit.confirm_absent,
+            exclusive=config.submit.templates == "exclusive",
+            max_tries=config.submit.max_tries,
             clock=clock,
         ),
         postprocessor=Postprocessor(

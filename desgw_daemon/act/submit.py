@@ -1,7 +1,8 @@
 """Submitting DAGs, and finding out what became of a submission that a crash or an unclear answer left open.
 
-Never twice: the intent is committed first; after anything but a clear answer, only the engine's own word about the tag
-leads on. Never lost: a submission that nobody knows of stays open until the answer is sure.
+Never twice: the intent is committed first, and each time that the DAG is handed over; after anything but a clear
+answer, only the engine's own word about the tag leads on. Never lost: a submission that nobody knows of stays open
+until the answer is sure.
 """
 
 from __future__ import annotations
@@ -17,12 +18,23 @@ from desgw_daemon.act.dagmaker import tag_of
 from desgw_daemon.domain.actions import Reconcile, SubmitDag
 from desgw_daemon.domain.snapshot import Exposure, Submission
 from desgw_daemon.domain.states import SubmissionState
-from desgw_daemon.grid.engine import Absent, Accepted, Engine, Found, NoAnswer, Rejected, SubmitRequest, Unclear
+from desgw_daemon.grid.engine import (
+    Absent,
+    Accepted,
+    Engine,
+    Found,
+    NoAnswer,
+    Pending,
+    Rejected,
+    SubmitOutcome,
+    SubmitRequest,
+    Unclear,
+)
 from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.store.claims import claim_submission
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.journal import move_submission
-from desgw_daemon.store.submissions import note_absent, submission_of
+from desgw_daemon.store.submissions import begin_try, end_try, note_absent, refused_alone, submission_of
 
 
 class Submitter:
@@ -33,63 +45,78 @@ class Submitter:
         *,
         database: Database,
         engine: Engine,
+        engine_named: Callable[[str], Engine],
         workflow: Path,
         confirm_absent: timedelta,
+        exclusive: bool,
+        max_tries: int,
         clock: Callable[[], datetime],
     ) -> None:
+        """engine: of new DAGs; engine_named: of those that another one has taken."""
         self._database = database
         self._engine = engine
+        self._engine_named = engine_named
         self._workflow = workflow
         self._confirm_absent = confirm_absent
+        self._exclusive = exclusive
+        self._max_tries = max_tries
         self._clock = clock
 
     def submit(self, action: SubmitDag, exposure: Exposure, environment: Mapping[str, str], now: datetime) -> None:
-        """Claim the DAG that DAGMaker has made, then submit it. Nothing happens when the exposure has changed."""
-        making = exposure.making
-        if making is None or making.dag_sha256 is None:
-            raise ValueError(f"{exposure.label} has no DAG")
-        dag = self._workflow / f"desgw_pipeline_{exposure.expnum}.dag"
-        with writing(self._database) as connection:
-            submission = claim_submission(
-                connection,
-                exposure.id,
-                attempt=action.attempt,
-                tag=tag_of(exposure, action.attempt),
-                engine=self._engine.name,
-                dag_path=str(dag),
-                dag_sha256=making.dag_sha256,
-                at=now,
-            )
+        """Claim the DAG that DAGMaker has made, then submit it; or submit one that is claimed and was never taken.
+
+        Nothing happens when the exposure has changed.
+        """
+        submission = exposure.own_submission
+        if submission is None:
+            making = exposure.making
+            if making is None or making.dag_sha256 is None:
+                raise ValueError(f"{exposure.label} has no DAG")
+            dag = self._workflow / f"desgw_pipeline_{exposure.expnum}.dag"
+            with writing(self._database) as connection:
+                submission = claim_submission(
+                    connection,
+                    exposure.id,
+                    attempt=action.attempt,
+                    tag=tag_of(exposure, action.attempt),
+                    engine=self._engine.name,
+                    dag_path=str(dag),
+                    dag_sha256=making.dag_sha256,
+                    templates=making.templates,
+                    exclusive=self._exclusive,
+                    at=now,
+                )
         if submission is not None:
             self._perform(submission, exposure, environment, now)
 
     def reconcile(
         self, action: Reconcile, exposure: Exposure, environment: Mapping[str, str] | None, now: datetime
     ) -> str:
-        """Ask the engine for the tag of an open submission, and act on what it says; what was found, in words.
+        """Find out what became of an open submission, and act on it; what was found, in words.
 
-        environment: None while the set-up is not there; then nothing is submitted.
+        environment: None while the set-up is not there; then nothing is handed over.
         """
         with writing(self._database) as connection:
             submission = submission_of(connection, action.submission_id)
-        answer = self._engine.find(submission.tag)
+        if submission.state is SubmissionState.SUBMITTING and environment is not None:
+            return self._perform(submission, exposure, environment, now)
+        answer = self._engine_named(submission.engine).find(submission.tag)
         match answer:
             case Found():
                 return self._adopt(submission, answer, now)
             case NoAnswer():
                 why = f"the queue gives no answer: {answer.reason}"
-                # Nothing had been sent of an intent: it stays one.
-                sent = submission.state is not SubmissionState.INTENT
-                after = SubmissionState.UNKNOWN if sent else SubmissionState.INTENT
-                self._move(submission, after, why, now, absent_at=None)
+                self._move(submission, SubmissionState.UNKNOWN, why, now, absent_at=None)
                 return answer.reason
             case Absent():
-                return self._absent(submission, exposure, environment, now)
+                return self._absent(submission, now)
 
     def _adopt(self, submission: Submission, answer: Found, now: datetime) -> str:
         why = f"the queue knows it as {answer.job_ids[0]}"
         if len(answer.job_ids) > 1:
             why += f"; there are {len(answer.job_ids)} of it, the others are {', '.join(answer.job_ids[1:])}"
+        with writing(self._database) as connection:
+            end_try(connection, submission, at=now, outcome="accepted", cause=None, text=why)
         self._move(
             submission,
             SubmissionState.QUEUED,
@@ -102,12 +129,9 @@ class Submitter:
         )
         return why
 
-    def _absent(
-        self, submission: Submission, exposure: Exposure, environment: Mapping[str, str] | None, now: datetime
-    ) -> str:
-        """Not known to the queue. One answer is no proof, unless nothing had been sent yet."""
-        sent = submission.state is not SubmissionState.INTENT
-        if sent and (submission.absent_at is None or now - submission.absent_at < self._confirm_absent):
+    def _absent(self, submission: Submission, now: datetime) -> str:
+        """Not known to the queue. One answer is no proof."""
+        if submission.absent_at is None or now - submission.absent_at < self._confirm_absent:
             with writing(self._database) as connection:
                 note_absent(connection, submission, at=now)
             return "the queue does not know it; it is asked once more"
@@ -115,62 +139,80 @@ class Submitter:
             why = f"the queue had it as {submission.job_id} and knows it no more"
             self._move(submission, SubmissionState.LOST, why, now, ended_at=now)
             return why
-        if sent:
-            # Whether it is to be submitted now is the next plan's to say: it may be held meanwhile.
-            why = "twice unknown to the queue: it was never submitted"
-            self._move(submission, SubmissionState.INTENT, why, now, absent_at=None)
-            return why
-        if environment is None:
-            return "it was never submitted; it will be when the set-up script works"
-        self._perform(submission, exposure, environment, now)
-        return "it was never submitted: it is now"
+        # Whether it is to be submitted now is the next plan's to say: it may be held meanwhile.
+        why = "twice unknown to the queue: it was never submitted"
+        with writing(self._database) as connection:
+            end_try(connection, submission, at=now, outcome="transient", cause="never_arrived", text=why)
+        self._move(submission, SubmissionState.INTENT, why, now, absent_at=None)
+        return why
 
     def _perform(
         self, submission: Submission, exposure: Exposure, environment: Mapping[str, str], now: datetime
-    ) -> None:
+    ) -> str:
+        """Hand the DAG over, or ask what came of a hand-over that goes on; what came of it, in words."""
         dag = Path(submission.dag_path)
-        try:
-            with open_plain(dag) as file:
-                digest = hashlib.sha256(file.read()).hexdigest()
-        except (FileNotFoundError, NotAFileError):
-            digest = None
-        if digest != submission.dag_sha256:
-            why = f"{dag} was {'removed' if digest is None else 'changed'} since its submission was decided"
-            self._move(submission, SubmissionState.REJECTED, why, now, ended_at=now)
-            return
-        self._move(submission, SubmissionState.SUBMITTING, f"handed to {self._engine.name}", now)
+        if submission.state is SubmissionState.INTENT:
+            if problem := _differs(dag, submission.dag_sha256):
+                self._move(submission, SubmissionState.REJECTED, problem, now, ended_at=now)
+                return problem
+            self._move(submission, SubmissionState.SUBMITTING, f"handed to {submission.engine}", now)
         with writing(self._database) as connection:
             submission = submission_of(connection, submission.id)
-        outcome = self._engine.submit(
+            number = begin_try(connection, submission, at=now)
+        outcome = self._engine_named(submission.engine).submit(
             SubmitRequest(
                 tag=submission.tag,
+                number=number,
+                expnum=exposure.expnum,
                 dag_path=dag,
                 workdir=self._workflow,
                 env=environment,
                 output=self._workflow / f"dag_submission_{exposure.expnum}.out",
             )
         )
-        after = self._clock()
+        return self._settle(submission, outcome, self._clock())
+
+    def _settle(self, submission: Submission, outcome: SubmitOutcome, at: datetime) -> str:
+        """Write down what came of a hand-over; in words."""
+        values: dict[str, object] = {}
         match outcome:
-            case Accepted():
-                self._move(
-                    submission,
-                    SubmissionState.QUEUED,
-                    f"accepted as {outcome.job_id}",
-                    after,
-                    job_id=outcome.job_id,
-                    submitted_at=after,
-                    as_of=after,
-                )
-            case Rejected(kind="permanent"):
-                self._move(submission, SubmissionState.REJECTED, outcome.reason, after, ended_at=after)
-            case Rejected():
-                self._move(
-                    submission, SubmissionState.INTENT, f"not taken yet ({outcome.kind}): {outcome.reason}", after
-                )
-            case Unclear():
-                self._move(submission, SubmissionState.UNKNOWN, f"unclear answer: {outcome.reason}", after)
+            case Pending(reason):
+                self._move(submission, SubmissionState.SUBMITTING, reason, at)
+                return reason
+            case Accepted(job_id):
+                state, why = SubmissionState.QUEUED, f"accepted as {job_id}"
+                kind, cause = "accepted", None
+                values = {"job_id": job_id, "submitted_at": at, "as_of": at}
+            case Rejected(kind, reason, cause):
+                with writing(self._database) as connection:
+                    often = refused_alone(connection, submission)
+                if kind == "permanent":
+                    state, why, values = SubmissionState.REJECTED, reason, {"ended_at": at}
+                elif kind == "transient" and often + 1 >= self._max_tries:
+                    state, values = SubmissionState.REJECTED, {"ended_at": at}
+                    why = f"refused {often + 1} times while others were taken, at last: {reason}"
+                else:
+                    state, why = SubmissionState.INTENT, f"not taken yet ({kind}): {reason}"
+            case Unclear(reason, cause):
+                kind, state, why = "unclear", SubmissionState.UNKNOWN, f"unclear answer: {reason}"
+                values = {"absent_at": None}
+        with writing(self._database) as connection:
+            end_try(connection, submission, at=at, outcome=kind, cause=cause, text=why)
+        self._move(submission, state, why, at, **values)
+        return why
 
     def _move(self, submission: Submission, after: SubmissionState, why: str, at: datetime, **values: object) -> None:
         with writing(self._database) as connection:
             move_submission(connection, submission, after, at=at, why=why, values=values)
+
+
+def _differs(dag: Path, wanted: str) -> str | None:
+    """Why the DAG file is not the one that was meant; None when it is."""
+    try:
+        with open_plain(dag) as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+    except (FileNotFoundError, NotAFileError):
+        digest = None
+    if digest == wanted:
+        return None
+    return f"{dag} was {'removed' if digest is None else 'changed'} since its submission was decided"

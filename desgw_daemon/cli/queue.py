@@ -157,11 +157,11 @@ def _end_dags(args: argparse.Namespace) -> int:
     from desgw_daemon.store.queue import note_removal, submission_in_flight
     from desgw_daemon.wiring import engine_of
 
-    engine = engine_of(open_config(args).config)
+    config = open_config(args).config
 
     def end(connection: Connection, exposure: Exposure) -> str:
         submission = submission_in_flight(exposure)
-        match engine.remove(submission.tag):
+        match engine_of(config, submission.engine).remove(submission.tag):
             case Asked():
                 note_removal(connection, submission, who=who(), at=utc_now())
                 return f"its DAG {submission.tag} is being ended; then `queue retry` or `queue remove` can follow"

@@ -105,10 +105,40 @@ class Credential(Section):
 class Submit(Section):
     """How DAGs are run."""
 
-    engine: Literal["local"] = "local"
+    engine: Literal["local", "htcondor", "jobsub"] = "local"
     max_in_flight: Annotated[int, Field(ge=1, le=1000)] = 20
+    templates: Literal["exclusive", "ignore"] = "exclusive"
     confirm_absent: Span = timedelta(minutes=2)
+    timeout: Span = timedelta(minutes=5)
+    query_timeout: Span = timedelta(seconds=30)
+    max_tries: Annotated[int, Field(ge=1)] = 10
+    retry_after: Span = timedelta(minutes=2)
+    retry_at_most: Span = timedelta(minutes=30)
+    breaker_after: Annotated[int, Field(ge=1)] = 5
+    breaker_probe: Span = timedelta(minutes=5)
+    held_limit: Span = timedelta(hours=2)
     local_slots: Annotated[int, Field(ge=1, le=256)] = 2
+
+
+class Htcondor(Section):
+    """Plain HTCondor."""
+
+    prefix: Words = ()
+    schedd: str = ""
+    options: Words = ()
+
+
+class Jobsub(Section):
+    """Fermilab's jobsub."""
+
+    command: Command = ("jobsub_submit_dag",)
+    group: Word = "des"
+    role: Word = "desgw"
+    storage: Words = ("/des/persistent/gw/exp", "/des/persistent/gw/forcephoto")
+    options: Words = ()
+    query: Literal["condor", "jobsub"] = "condor"
+    prefix: Words = ()
+    schedds: Words = ()
 
 
 class Readiness(Section):
@@ -165,6 +195,8 @@ class Config(Section):
     databases: Databases = Databases()
     credential: Credential = Credential()
     submit: Submit = Submit()
+    htcondor: Htcondor = Htcondor()
+    jobsub: Jobsub = Jobsub()
     readiness: Readiness = Readiness()
     postproc: Postproc = Postproc()
     alerts: Alerts = Alerts()

@@ -59,6 +59,8 @@ def limit(snapshot: Snapshot, wishes: Sequence[Action], policy: Policy) -> tuple
                     making.add(wish.expnum)
                     turns.start(by_id[wish.exposure_id])
                     plan.append(wish)
+            case SubmitDag() if by_id[wish.exposure_id].own_submission is not None:
+                plan.append(wish)  # already counted: it is only taken up again
             case SubmitDag() if in_flight >= policy.submit_max_in_flight:
                 line_to_submit += 1
                 plan.append(

@@ -178,7 +178,15 @@ def submitting(snapshot: Snapshot, exposure: Exposure) -> Action:
     match submission.state:
         case SubmissionState.INTENT if kept:
             return wait(exposure, f"its DAG is made and has not been submitted; {kept}")
-        case SubmissionState.INTENT | SubmissionState.SUBMITTING | SubmissionState.UNKNOWN:
+        case SubmissionState.INTENT:
+            said = f": {submission.reason}" if submission.reason else ""
+            return SubmitDag(
+                exposure_id=exposure.id,
+                expnum=exposure.expnum,
+                attempt=exposure.attempt,
+                reason=f"its DAG was to be submitted at {at(submission.intent_at)} and was not{said}",
+            )
+        case SubmissionState.SUBMITTING | SubmissionState.UNKNOWN:
             return reconcile(snapshot, exposure)
         case SubmissionState.REJECTED:
             return move(
@@ -195,9 +203,9 @@ def reconcile(snapshot: Snapshot, exposure: Exposure, more: str = "") -> Action:
     submission = exposure.own_submission
     assert submission is not None
     said = f" ({submission.reason})" if submission.reason else ""
-    if submission.state is SubmissionState.INTENT:
-        what = f"its DAG was to be submitted at {at(submission.intent_at)} and has not been{said}: the queue is asked"
-        next_ = "for its tag, and it is submitted if the queue does not know it"
+    if submission.state is SubmissionState.SUBMITTING:
+        what = f"its DAG is being submitted since {at(submission.intent_at)}{said}: what came of it is read"
+        next_ = "in each cycle"
     elif submission.job_id is not None:
         what = f"the queue lost sight of {submission.job_id}{said}, last known at {at(submission.as_of)}: it is asked"
         next_ = "again, and nothing is taken for ended before the answer is sure"

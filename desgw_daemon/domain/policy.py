@@ -25,6 +25,16 @@ class Policy:
     submit_max_in_flight: int = 20
     #: A tag that the engine does not know must be absent in two answers this far apart.
     submit_confirm_absent: timedelta = timedelta(minutes=2)
+    submit_templates: Literal["exclusive", "ignore"] = "exclusive"
+    #: A submission refused for a cause that passes is tried again so often, at growing intervals.
+    submit_max_tries: int = 10
+    submit_retry_after: timedelta = timedelta(minutes=2)
+    submit_retry_at_most: timedelta = timedelta(minutes=30)
+    #: After so many in a row with the same cause only one on trial is submitted, at growing intervals.
+    submit_breaker_after: int = 5
+    submit_breaker_probe: timedelta = timedelta(minutes=5)
+    #: A DAG of which nothing can run for this long gives its place to others.
+    submit_held_limit: timedelta = timedelta(hours=2)
 
     min_complete_ccds: int = 50
     min_forcefile_fraction: float = 0.5

@@ -88,6 +88,8 @@ class Making:
     dag_sha256: str | None = None
     #: Of the dagmaker.rc that it read.
     rc_sha256: str | None = None
+    #: Exposures whose single-epoch outputs the DAG would write: its templates.
+    templates: tuple[int, ...] = ()
     ended_at: datetime | None = None
     exit_code: int | None = None
     reason: str | None = None
@@ -116,10 +118,69 @@ class Submission:
     nodes_total: int | None = None
     nodes_done: int | None = None
     nodes_failed: int | None = None
+    nodes_running: int | None = None
+    nodes_waiting: int | None = None
+    nodes_held: int | None = None
+    #: Why it, or the first of its held jobs, is held.
+    hold_reason: str | None = None
+    #: Since when nothing of it can run because all that is left is held.
+    held_since: datetime | None = None
     exit_code: int | None = None
     reason: str | None = None
     #: When the engine last answered for it.
     as_of: datetime | None = None
+    #: Exposures whose single-epoch outputs it writes while it is in flight.
+    templates: tuple[int, ...] = ()
+    #: When the engine said what became of its jobs, after its end.
+    nodes_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagNode:
+    """One job of a DAG, as the queue remembers it: one process of one node.
+
+    ccd: of a search job. state: waiting, running, held, done, failed, removed. host: where it ran last.
+    """
+
+    name: str
+    process: int = 0
+    ccd: int | None = None
+    state: str
+    exit_code: int | None = None
+    signal: int | None = None
+    hold_reason: str | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitTry:
+    """One time that a DAG was handed to the engine, and what came of it.
+
+    outcome: accepted, permanent, transient, credential or unclear; None while nobody knows. cause: a word for what was
+    wrong, the same for the same trouble.
+    """
+
+    id: int
+    submission_id: int
+    number: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: str | None = None
+    cause: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignDag:
+    """A DAG that lives in the queue under a tag of our kind, and is none of ours."""
+
+    tag: str
+    job_id: str
+    expnum: int | None
+    state: str
+    owner: str
+    first_seen: datetime
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +269,8 @@ class Exposure:
     forcefiles: tuple[Forcefile, ...] = ()
     makings: tuple[Making, ...] = ()
     submissions: tuple[Submission, ...] = ()
+    #: The jobs of the present attempt's DAG, once it has ended; loaded with the CCDs.
+    nodes: tuple[DagNode, ...] = ()
 
     @property
     def key(self) -> ExposureKey | None:
@@ -255,6 +318,10 @@ class Snapshot:
     pnfs_silent: tuple[datetime, str] | None = None
     #: Since when, and why, the engine has not answered.
     engine_silent: tuple[datetime, str] | None = None
+    #: The newest submissions to the engine, and all those of DAGs that are not queued yet; oldest first.
+    tries: tuple[SubmitTry, ...] = ()
+    #: DAGs of others that live in the queue.
+    foreign_dags: tuple[ForeignDag, ...] = ()
     #: The refresh of exposures.list that is under way, or else the newest one; the newest that ended well, and the
     #: newest that did not.
     refresh: Refresh | None = None

@@ -11,6 +11,9 @@ given at its construction.
 
 Never twice: `submit` for a tag that the engine already has is no second submission. Never lost: `Absent` is
 said only after successful, empty answers from every place where the DAG could be, queue and history.
+
+Nobody waits long for an engine: a submission that takes its time goes on by itself, whatever becomes of the caller,
+and is `Pending` until it has ended; a query has a time-out, after which its place has given no answer.
 """
 
 from __future__ import annotations
@@ -18,11 +21,12 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from desgw_daemon.domain.snapshot import DagNode
 from desgw_daemon.domain.states import SubmissionState
 
 #: A tag goes into ClassAd expressions, shell words and file names without quoting.
@@ -33,6 +37,9 @@ TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 class SubmitRequest:
     """A DAG to be submitted.
 
+    number: which time it is that this tag is submitted; 2 when the first was proven not to be queued. The same number
+    again is the same submission, asked for once more.
+    expnum: the exposure; a DAG of it that somebody else has in the queue, under whatever tag, keeps this one back.
     dag_path: the DAG file, in the grammar of `dagfile`; the engine takes a copy, it may change afterwards.
     workdir: the workflow folder; the paths of the DAG's scripts are relative to it.
     env: the whole environment of the submission (PATH, credentials...), and nothing else is inherited.
@@ -40,6 +47,8 @@ class SubmitRequest:
     """
 
     tag: str
+    number: int
+    expnum: int
     dag_path: Path
     workdir: Path
     env: Mapping[str, str]
@@ -60,10 +69,12 @@ class Rejected:
     permanent: as it is, it will never be accepted (a broken DAG, a missing script, a wrong role).
     transient: later it may be (quota, no schedd, no room on the disk).
     credential: later it may be, when a person or a service has renewed the credential.
+    cause: a word for what was wrong, the same for the same trouble whatever the exposure (`failures`).
     """
 
     kind: Literal["permanent", "transient", "credential"]
     reason: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +82,17 @@ class Unclear:
     """Nobody knows whether it is queued (a time-out, an answer in unknown words). Only `find` may tell."""
 
     reason: str
+    cause: str
 
 
-SubmitOutcome = Accepted | Rejected | Unclear
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The submission is under way; asking again with the same request tells what came of it."""
+
+    reason: str
+
+
+SubmitOutcome = Accepted | Rejected | Unclear | Pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +124,10 @@ class DagStatus:
     state: queued, running, held, done, failed, removed or lost; no other. done and failed are what the
     engine says of the DAG as a whole: the CCDs are judged by their files (a DAG of 58 good CCDs and a bad
     one is failed). lost: it was accepted, and is gone without an end.
-    nodes_*: jobs of the DAG as lines of its file; failed ones do not include those that could not run
-    because of them. None where the engine does not tell.
+    nodes_*: jobs of the DAG as lines of its file: done, failed (without those that could not run because of them),
+    and of the others those that run, wait in the queue, or are held there. None where the engine does not tell; as
+    of the last time that it could, for a DAG that is held.
+    hold_reason: why the DAG or its first held job is held, in the engine's words.
     exit_code: the DAG's, once it has ended by itself.
     submitted_at, ended_at: the engine's times.
     reason: for held, failed, removed and lost, the engine's words.
@@ -117,21 +138,56 @@ class DagStatus:
     nodes_total: int | None = None
     nodes_done: int | None = None
     nodes_failed: int | None = None
+    nodes_running: int | None = None
+    nodes_waiting: int | None = None
     nodes_held: int | None = None
+    hold_reason: str | None = None
     exit_code: int | None = None
     submitted_at: datetime | None = None
     ended_at: datetime | None = None
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherDag:
+    """A DAG with a tag of our kind that was not asked for: another daemon's, or one that nobody here remembers."""
+
+    tag: str
+    expnum: int | None
+    job_id: str
+    state: SubmissionState
+    owner: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The DAGs that the engine knows, by tag. For one that is missing here, `find` tells whether it is known at all."""
+    """The DAGs that the engine knows, by tag. For one that is missing here, `find` tells whether it is known at all.
+
+    unasked: tags of which nothing can be said now, since the place where they are does not answer: why. Any tag that
+    is not in `dags` may be there as well, as long as `problem` is given.
+    problem: what did not answer, in words; None when everything did.
+    others: what lives in the queue besides.
+    calls: commands that this answer has cost.
+    """
 
     dags: Mapping[str, DagStatus]
+    unasked: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None
+    others: tuple[OtherDag, ...] = ()
+    calls: int = 0
 
 
 StatusOutcome = Answered | NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The jobs of one DAG, as far as the engine remembers them: one entry for each process, by node and process."""
+
+    nodes: tuple[DagNode, ...]
+
+
+NodesOutcome = Nodes | Absent | NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +214,8 @@ class Engine(ABC):
 
         If the engine can tell that the tag is there already, it answers Accepted with that id and submits
         nothing; if it cannot tell, Unclear. After a crash in the middle, calling it again with the same
-        request is safe, but the caller asks `find` first. Blocks for as long as the system takes, bounded
-        by the engine's own time-out (then Unclear).
+        request is safe. Waits a few seconds at most: then Pending, and the next call tells more. The system's own
+        command is ended after the engine's time-out (then Unclear).
         """
 
     @abstractmethod
@@ -173,7 +229,11 @@ class Engine(ABC):
 
     @abstractmethod
     def status(self, tags: Collection[str]) -> StatusOutcome:
-        """Where these DAGs are, in one query however many they are. Changes nothing."""
+        """Where these DAGs are, in one query of each place however many they are. Changes nothing."""
+
+    @abstractmethod
+    def nodes(self, tag: str) -> NodesOutcome:
+        """What the engine knows of each job of a DAG: asked once, when it has ended. Changes nothing."""
 
     @abstractmethod
     def hold(self, tag: str) -> OrderOutcome:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ from typing import Any, Final, Literal
 from filelock import FileLock
 
 from desgw_daemon import children
+from desgw_daemon.domain.snapshot import DagNode
 from desgw_daemon.domain.states import SubmissionState
 from desgw_daemon.grid import local_runner
 from desgw_daemon.grid.dagfile import DagError, parse_dag
@@ -40,6 +42,8 @@ from desgw_daemon.grid.engine import (
     FindOutcome,
     Found,
     NoAnswer,
+    Nodes,
+    NodesOutcome,
     OrderOutcome,
     Rejected,
     StatusOutcome,
@@ -48,7 +52,8 @@ from desgw_daemon.grid.engine import (
     Unclear,
     checked,
 )
-from desgw_daemon.grid.local_plan import MissingScriptError, plan_of
+from desgw_daemon.grid.jobs import MissingScriptError, ccd_of
+from desgw_daemon.grid.local_plan import plan_of
 
 #: Another process that submits holds the lock for as long as a keeper takes to start.
 _LOCK_SECONDS: Final = 60.0
@@ -104,6 +109,16 @@ class LocalEngine(Engine):
             return NoAnswer(problems[0])
         return Answered(found)
 
+    def nodes(self, tag: str) -> NodesOutcome:
+        """What the runner has written of each node."""
+        folder = self._root / checked(tag)
+        try:
+            if children.look(folder / "keeper").state == "absent":
+                return Absent()
+            return Nodes(tuple(_dag_nodes(_status_record(folder))))
+        except _UNREADABLE as error:
+            return NoAnswer(_words(folder, error))
+
     def hold(self, tag: str) -> OrderOutcome:
         """The runner starts no new jobs."""
         return self._order(tag, "hold")
@@ -125,7 +140,7 @@ class LocalEngine(Engine):
                     case Found((job_id, *_)):
                         return Accepted(job_id)
                     case NoAnswer(reason):
-                        return Unclear(reason)
+                        return Unclear(reason, "no_answer")
                 plan = plan_of(parse_dag(text), request.workdir, request.env)
                 job_id = f"{self._next_cluster()}.0@local"
                 folder.mkdir(exist_ok=True)
@@ -135,11 +150,11 @@ class LocalEngine(Engine):
                 self._start_runner(folder, request)
                 return Accepted(job_id)
         except (DagError, MissingScriptError, FileNotFoundError) as error:
-            return Rejected("permanent", str(error))
+            return Rejected("permanent", str(error), "broken_dag" if isinstance(error, DagError) else "missing_file")
         except children.NotStartedError as error:
-            return Unclear(str(error))
+            return Unclear(str(error), "not_started")
         except OSError as error:
-            return Rejected("transient", str(error))
+            return Rejected("transient", str(error), "local_disk")
 
     def _start_runner(self, folder: Path, request: SubmitRequest) -> None:
         children.ensure_started(
@@ -202,7 +217,7 @@ def _dag_status(folder: Path, child: children.ChildStatus) -> DagStatus:
     # after `child`: a runner that has ended has written its last word before
     record = _status_record(folder)
     nodes = record.get("nodes", [])
-    counts = {state: sum(node["state"] == state for node in nodes) for state in ("done", "failed")}
+    counts = {state: sum(node["state"] == state for node in nodes) for state in ("done", "failed", "running")}
     state = SubmissionState(record.get("state", "queued"))
     reason = _reason(state, nodes)
     if record.get("ended_at") is None:
@@ -216,11 +231,31 @@ def _dag_status(folder: Path, child: children.ChildStatus) -> DagStatus:
         nodes_total=len(nodes) or None,
         nodes_done=counts["done"] if nodes else None,
         nodes_failed=counts["failed"] if nodes else None,
+        nodes_running=counts["running"] if nodes else None,
+        nodes_waiting=sum(node["state"] == "waiting" for node in nodes) if nodes else None,
+        nodes_held=0 if nodes else None,
+        hold_reason=reason if state is SubmissionState.HELD else None,
         exit_code=record.get("exit_code"),
         submitted_at=child.started_at,
         ended_at=_time(record.get("ended_at")) or child.ended_at,
         reason=reason,
     )
+
+
+def _dag_nodes(record: dict[str, Any]) -> Iterator[DagNode]:
+    """One for each process. A node's state says how it ended; a process without an exit code never ran, or runs."""
+    for node in record.get("nodes", []):
+        for process in range(node["total"]):
+            code = node["failed"].get(str(process), 0 if node["state"] == "done" else None)
+            yield DagNode(
+                name=node["name"],
+                process=process,
+                ccd=ccd_of(node["name"]),
+                state={"futile": "removed"}.get(node["state"], node["state"]),
+                exit_code=code if code is None or code >= 0 else None,
+                signal=-code if code is not None and code < 0 else None,
+                host=socket.gethostname() if node["started_at"] else None,
+            )
 
 
 def _status_record(folder: Path) -> dict[str, Any]:

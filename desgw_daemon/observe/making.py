@@ -40,10 +40,14 @@ _OF_THE_FILE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakingEvidence:
-    """The signs. problems: in words, the most telling first; none of them means that the DAG may be submitted."""
+    """The signs. problems: in words, the most telling first; none of them means that the DAG may be submitted.
+
+    templates: the exposures that the DAG would process before its own, by number.
+    """
 
     problems: tuple[str, ...]
     dag_sha256: str | None
+    templates: tuple[int, ...]
     last_lines: tuple[str, ...]
 
 
@@ -60,9 +64,11 @@ def read_making(
     problems = [*_said(output, expnum), *_done(workflow / f"mytemp_{expnum}" / "DAGMaker.DONE", started_at)]
     if dag_problem is not None:
         problems.append(dag_problem)
+    templates: tuple[int, ...] = ()
     if data is not None:
         try:
             dag = parse_dag(data.decode("utf-8", "replace"))
+            templates = tuple(sorted({job.expnum for job in dag.template_jobs}))
             # Without templates nothing else is as it should be: the one cause is enough.
             if _NO_TEMPLATE not in output:
                 problems += check_dag(dag, season=season, expnum=expnum, nite=nite, band=band)
@@ -72,6 +78,7 @@ def read_making(
         # They quote the DAG, and may be shown on a terminal.
         problems=tuple(plain_name(problem) for problem in problems),
         dag_sha256=None if data is None else hashlib.sha256(data).hexdigest(),
+        templates=templates,
         # What follows tells people how to submit by hand: the last thing to read about a DAG that must not be.
         last_lines=last_lines(output.partition(_SUBMIT_HINT)[0], _LAST_LINES),
     )

@@ -72,13 +72,20 @@ def claim_submission(
     engine: str,
     dag_path: str,
     dag_sha256: str,
+    templates: Sequence[int],
+    exclusive: bool,
     at: datetime,
 ) -> Submission | None:
-    """Write down that a DAG is about to be submitted. None when it is no longer to be, or has been already."""
+    """Write down that a DAG is about to be submitted. None when it is no longer to be, or has been already.
+
+    templates: the exposures that it processes besides its own; exclusive: not while another DAG in flight does.
+    """
     exposure = load_exposure(connection, exposure_id)
     if exposure.state is not ExposureState.SUBMITTING or exposure.attempt != attempt or exposure.held:
         return None
     if any(s.attempt == attempt or s.state in IN_FLIGHT for s in exposure.submissions):
+        return None
+    if exclusive and {exposure.expnum, *templates} & _claimed(connection):
         return None
     connection.execute(
         insert(table(SubmissionRow)).values(
@@ -89,6 +96,7 @@ def claim_submission(
             state=SubmissionState.INTENT.value,
             dag_path=dag_path,
             dag_sha256=dag_sha256,
+            templates=list(templates),
             intent_at=at,
         )
     )
@@ -104,6 +112,17 @@ def claim_submission(
         season=exposure.season,
     )
     return load_exposure(connection, exposure_id).submissions[-1]
+
+
+def _claimed(connection: Connection) -> set[int]:
+    """The exposures whose single-epoch outputs some DAG in flight writes: its own, and its templates."""
+    submissions, exposures = table(SubmissionRow), table(ExposureRow)
+    rows = connection.execute(
+        select(exposures.c.expnum, submissions.c.templates)
+        .join(exposures, exposures.c.id == submissions.c.exposure_id)
+        .where(submissions.c.state.in_([state.value for state in IN_FLIGHT]))
+    )
+    return {number for expnum, templates in rows for number in (expnum, *templates)}
 
 
 def claim_run(

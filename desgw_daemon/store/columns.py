@@ -40,6 +40,11 @@ def names() -> Any:
     return Field(default_factory=list, sa_column=Column(JSON, nullable=False))
 
 
+def numbers() -> Any:
+    """A column of a list of numbers; older rows have an empty one."""
+    return Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+
+
 def state_is_one_of(states: type[StrEnum], name: str) -> CheckConstraint:
     """The column `state` holds one of these."""
     allowed = ", ".join(f"'{state.value}'" for state in states)

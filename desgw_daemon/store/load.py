@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, select, true
@@ -11,14 +11,17 @@ from sqlmodel import SQLModel
 
 from desgw_daemon.domain.snapshot import (
     Ccd,
+    DagNode,
     Exposure,
     Forcefile,
+    ForeignDag,
     Making,
     PostprocRequest,
     PostprocRun,
     Refresh,
     Snapshot,
     Submission,
+    SubmitTry,
 )
 from desgw_daemon.domain.states import (
     IN_FLIGHT,
@@ -32,8 +35,10 @@ from desgw_daemon.domain.states import (
 )
 from desgw_daemon.store.tables import (
     CcdRow,
+    DagNodeRow,
     ExposureRow,
     ForcefileRow,
+    ForeignDagRow,
     MakingRow,
     PostprocExposureRow,
     PostprocRunRow,
@@ -41,8 +46,11 @@ from desgw_daemon.store.tables import (
     RequestRow,
     SettingRow,
     SubmissionRow,
+    SubmitTryRow,
 )
 
+#: Of the submissions that were tried, the newest so many are looked at for a cause that they share.
+_NEWEST_TRIES: Final = 100
 #: States in which the CCDs and forcefiles of an exposure matter to a plan.
 WATCHED: Final = (ExposureState.PROCESSING, ExposureState.READY, ExposureState.ATTENTION)
 Scope = Literal["open", "seasons", "all"]
@@ -88,6 +96,8 @@ def load_snapshot(
         paused_reason=None if paused is None else f"{paused['value']} (by {paused['who']})",
         paused_since=None if paused is None else paused["at"],
         postproc_requests=_requests(connection),
+        tries=_tries(connection),
+        foreign_dags=_foreign_dags(connection),
         refresh=load_refresh(connection, RefreshState.RUNNING) or load_refresh(connection),
         refreshed=load_refresh(connection, RefreshState.DONE),
         refresh_failed=load_refresh(connection, RefreshState.FAILED),
@@ -127,6 +137,7 @@ def _exposures(
     files = _by_exposure(connection, ForcefileRow, _slices(watched), order="name")
     makings = _by_exposure(connection, MakingRow, [ids], order="id")
     submissions = _by_exposure(connection, SubmissionRow, [ids], order="attempt")
+    nodes = _nodes(connection, watched)
     return tuple(
         _exposure(
             row,
@@ -134,6 +145,7 @@ def _exposures(
             files=files.get(row["id"], ()),
             makings=makings.get(row["id"], ()),
             submissions=submissions.get(row["id"], ()),
+            nodes=nodes.get(row["id"], ()),
         )
         for row in found
     )
@@ -161,7 +173,13 @@ def _by_exposure(
 
 
 def _exposure(
-    row: Any, *, ccds: Iterable[Any], files: Iterable[Any], makings: Iterable[Any], submissions: Iterable[Any]
+    row: Any,
+    *,
+    ccds: Iterable[Any],
+    files: Iterable[Any],
+    makings: Iterable[Any],
+    submissions: Iterable[Any],
+    nodes: Iterable[Any],
 ) -> Exposure:
     return Exposure(
         id=row["id"],
@@ -194,11 +212,59 @@ def _exposure(
         forcefiles_surplus=tuple(row["forcefiles_surplus"]),
         ccds=tuple(_ccd(ccd) for ccd in ccds),
         forcefiles=tuple(Forcefile(**file) for file in files),
-        makings=tuple(Making(**{**making, "state": MakingState(making["state"])}) for making in makings),
-        submissions=tuple(
-            Submission(**{**submission, "state": SubmissionState(submission["state"])}) for submission in submissions
+        makings=tuple(
+            Making(**{**making, "state": MakingState(making["state"]), "templates": tuple(making["templates"])})
+            for making in makings
         ),
+        submissions=tuple(submission_from(submission) for submission in submissions),
+        nodes=tuple(DagNode(**node) for node in nodes),
     )
+
+
+def submission_from(row: Mapping[str, Any]) -> Submission:
+    """A submission from its row."""
+    return Submission(
+        **{**row, "state": SubmissionState(row["state"]), "templates": tuple(row["templates"])},
+    )
+
+
+def _nodes(connection: Connection, exposures: list[int]) -> dict[int, list[Any]]:
+    """The jobs of the DAG of each exposure's present attempt."""
+    nodes, submissions, rows = table(DagNodeRow), table(SubmissionRow), table(ExposureRow)
+    found: dict[int, list[Any]] = defaultdict(list)
+    query = (
+        select(submissions.c.exposure_id, *(column for column in nodes.c if column.name != "submission_id"))
+        .select_from(
+            nodes.join(submissions, submissions.c.id == nodes.c.submission_id).join(
+                rows, (rows.c.id == submissions.c.exposure_id) & (rows.c.attempt == submissions.c.attempt)
+            )
+        )
+        .order_by(nodes.c.name, nodes.c.process)
+    )
+    for some in _slices(exposures):
+        for values in connection.execute(query.where(submissions.c.exposure_id.in_(some))).mappings():
+            row = dict(values)
+            found[row.pop("exposure_id")].append(row)
+    return found
+
+
+def _tries(connection: Connection) -> tuple[SubmitTry, ...]:
+    """The newest tries, and all of those submissions that are not queued yet."""
+    tries, submissions = table(SubmitTryRow), table(SubmissionRow)
+    newest = select(tries.c.id).order_by(tries.c.id.desc()).limit(_NEWEST_TRIES)
+    open_ = select(submissions.c.id).where(
+        submissions.c.state.in_(
+            [state.value for state in (SubmissionState.INTENT, SubmissionState.SUBMITTING, SubmissionState.UNKNOWN)]
+        )
+    )
+    query = select(tries).where(tries.c.id.in_(newest) | tries.c.submission_id.in_(open_)).order_by(tries.c.id)
+    return tuple(SubmitTry(**row) for row in connection.execute(query).mappings())
+
+
+def _foreign_dags(connection: Connection) -> tuple[ForeignDag, ...]:
+    rows = table(ForeignDagRow)
+    query = select(rows).order_by(rows.c.tag, rows.c.job_id)
+    return tuple(ForeignDag(**row) for row in connection.execute(query).mappings())
 
 
 def _ccd(row: Any) -> Ccd:

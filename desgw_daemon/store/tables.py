@@ -21,7 +21,7 @@ from desgw_daemon.domain.states import (
     RunState,
     SubmissionState,
 )
-from desgw_daemon.store.columns import names, state_is_one_of, when
+from desgw_daemon.store.columns import names, numbers, state_is_one_of, when
 
 
 class ExposureRow(SQLModel, table=True):
@@ -127,6 +127,7 @@ class MakingRow(SQLModel, table=True):
     state: str = MakingState.INTENT.value
     folder: str
     dag_sha256: str | None = None
+    templates: list[int] = numbers()
     rc_sha256: str | None = None
     intent_at: datetime = when(nullable=False)
     ended_at: datetime | None = when()
@@ -162,9 +163,62 @@ class SubmissionRow(SQLModel, table=True):
     nodes_total: int | None = None
     nodes_done: int | None = None
     nodes_failed: int | None = None
+    nodes_running: int | None = None
+    nodes_waiting: int | None = None
+    nodes_held: int | None = None
+    hold_reason: str | None = None
+    held_since: datetime | None = when()
     exit_code: int | None = None
     reason: str | None = None
     as_of: datetime | None = when()
+    templates: list[int] = numbers()
+    nodes_at: datetime | None = when()
+
+
+class SubmitTryRow(SQLModel, table=True):
+    """One time that a DAG was handed to the engine. Written before, completed after."""
+
+    __tablename__ = "submit_try"
+    __table_args__ = (Index("ux_submit_try_number", "submission_id", "number", unique=True),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    submission_id: int = Field(foreign_key="submission.id")
+    number: int
+    started_at: datetime = when(nullable=False)
+    ended_at: datetime | None = when()
+    outcome: str | None = None
+    cause: str | None = None
+    text: str | None = None
+
+
+class DagNodeRow(SQLModel, table=True):
+    """A job of a DAG that has ended, as the queue remembered it."""
+
+    __tablename__ = "dag_node"
+
+    submission_id: int = Field(foreign_key="submission.id", primary_key=True)
+    name: str = Field(primary_key=True)
+    process: int = Field(primary_key=True)
+    ccd: int | None = None
+    state: str
+    exit_code: int | None = None
+    signal: int | None = None
+    hold_reason: str | None = None
+    host: str | None = None
+
+
+class ForeignDagRow(SQLModel, table=True):
+    """A DAG in the queue with a tag of our kind that is none of ours, as long as it lives."""
+
+    __tablename__ = "foreign_dag"
+
+    tag: str = Field(primary_key=True)
+    job_id: str = Field(primary_key=True)
+    expnum: int | None = None
+    state: str
+    owner: str
+    first_seen: datetime = when(nullable=False)
+    as_of: datetime = when(nullable=False)
 
 
 class PostprocRunRow(SQLModel, table=True):
@@ -263,6 +317,7 @@ class PollRow(SQLModel, table=True):
     unseen: int = 0
     pnfs_problem: str | None = None
     engine_problem: str | None = None
+    engine_calls: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     workflow_problem: str | None = None
     making_problem: str | None = None
     credential_problem: str | None = None

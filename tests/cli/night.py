@@ -93,6 +93,8 @@ class Night:
                 engine="local",
                 dag_path=f"/state/attempts/{exposure.id}_1/desgw_pipeline_{expnum}.dag",
                 dag_sha256="0" * 64,
+                templates=(),
+                exclusive=True,
                 at=self.at,
             )
             assert submission is not None

@@ -23,7 +23,12 @@ BAD_FILES = (
     # Unknown names
     Bad("key misspelt", "[poll]\nintervall = 5", "poll.intervall", "did you mean poll.interval?"),
     Bad("key of another section", "[poll]\nsettle = 5", "poll.settle", "did you mean readiness.settle?"),
-    Bad("key of two others", "[poll]\nprefix = []", "poll.prefix", "dagmaker.prefix or postproc.prefix?"),
+    Bad(
+        "key of two others",
+        "[poll]\nprefix = []",
+        "poll.prefix",
+        "dagmaker.prefix or htcondor.prefix or",
+    ),
     Bad("like one elsewhere", "[poll]\nmax_in_fligth = 2", "poll.max_in_fligth", "submit.max_in_flight?"),
     Bad("key like none", "[alerts]\nxyz = 1", "alerts.xyz", "the keys of [alerts] are repeat_after"),
     Bad("key with a dash", "[poll]\ncalls-at-once = 5", "poll.calls-at-once", "did you mean poll.calls_at_once?"),

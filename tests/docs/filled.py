@@ -134,6 +134,8 @@ class Story:
             engine="local",
             dag_path=f"desgw_pipeline_{expnum}.dag",
             dag_sha256="0" * 64,
+            templates=(),
+            exclusive=True,
             at=at,
         )
         assert submission is not None

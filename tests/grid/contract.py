@@ -96,6 +96,8 @@ class Bench(ABC):
         return self.engine().submit(
             SubmitRequest(
                 tag=tag,
+                number=1,
+                expnum=938524,
                 dag_path=path,
                 workdir=self.workdir,
                 env={"PATH": os.environ["PATH"]},
@@ -276,7 +278,13 @@ class EngineContract:
         with pytest.raises(ValueError, match="is no tag"):
             engine.status([tag])
         request = SubmitRequest(
-            tag=tag, dag_path=bench.workdir, workdir=bench.workdir, env={}, output=bench.place / "o"
+            tag=tag,
+            number=1,
+            expnum=938524,
+            dag_path=bench.workdir,
+            workdir=bench.workdir,
+            env={},
+            output=bench.place / "o",
         )
         with pytest.raises(ValueError, match="is no tag"):
             engine.submit(request)

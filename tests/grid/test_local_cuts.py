@@ -34,7 +34,8 @@ place, sys.executable = Path(sys.argv[1]), sys.argv[2]
 os.write(1, b"begin")
 LocalEngine(root=place / "local", slots=1).submit(
     SubmitRequest(
-        tag="t", dag_path=place / "x.dag", workdir=place, env={"PATH": os.environ["PATH"]}, output=place / "o"
+        tag="t", number=1, expnum=938524,
+        dag_path=place / "x.dag", workdir=place, env={"PATH": os.environ["PATH"]}, output=place / "o"
     )
 )
 """
@@ -120,7 +121,13 @@ def asked_again(place: Path) -> tuple[str, S]:
     found = engine.find("t")
     if found == Absent():
         request = SubmitRequest(
-            tag="t", dag_path=place / "x.dag", workdir=place, env={"PATH": os.environ["PATH"]}, output=place / "o"
+            tag="t",
+            number=1,
+            expnum=938524,
+            dag_path=place / "x.dag",
+            workdir=place,
+            env={"PATH": os.environ["PATH"]},
+            output=place / "o",
         )
         assert isinstance(engine.submit(request), Accepted)
     else:

@@ -232,6 +232,8 @@ class TestNoAnswer:
         outcome = bench.engine().submit(
             SubmitRequest(
                 tag="t1",
+                number=1,
+                expnum=938524,
                 dag_path=bench.place / "none.dag",
                 workdir=bench.workdir,
                 env={},
