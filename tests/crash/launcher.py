@@ -34,6 +34,8 @@ from tests.crash.points import Point, Points
 _WITHIN: Final = 300.0
 _HURRIED_PAUSE: Final = 0.05
 _ENDS: Final = {"done", "attention"}
+#: The exit code of a process whose time was up before the night was over.
+OUT_OF_TIME: Final = 75
 
 
 def main() -> int:
@@ -50,9 +52,10 @@ def main() -> int:
 def carry_out(order: dict[str, Any]) -> int:
     """One process of a night; its exit code.
 
-    order: sandbox (its folder); do (queue or cycles); log (a file for the points); hurry; and where it is to end: at
-    (number of the side effect) or once (a file of places: at the first one that is not in it yet), and after (just
-    after it, instead of just before).
+    order: sandbox (its folder); do (queue or cycles); log (a file for the points); hurry; seconds (after which it ends
+    with OUT_OF_TIME); and where it is to end: at (number of the side effect) or once (a file of places: at the first
+    one that is not in it yet; around: only those with one of these modules on the way), and after (just after it,
+    instead of just before).
     """
     sandbox = Path(order["sandbox"])
     out = os.open(sandbox / OUTPUT, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -66,8 +69,9 @@ def carry_out(order: dict[str, Any]) -> int:
             return program(["--config", str(sandbox / "daemon.toml"), *words])
 
     if order["do"] == "queue":
-        return command("queue", "add", *map(str, sorted((sandbox / "lists").glob("*.list"))), "--season", "2206")
-    deadline = time.monotonic() + _WITHIN
+        season = json.loads((sandbox / "scenario.json").read_text())["season"]
+        return command("queue", "add", *map(str, sorted((sandbox / "lists").glob("*.list"))), "--season", str(season))
+    deadline = time.monotonic() + order.get("seconds", _WITHIN)
     while time.monotonic() < deadline:
         if code := command("tick"):
             return code
@@ -77,6 +81,8 @@ def carry_out(order: dict[str, Any]) -> int:
             time.sleep(_HURRIED_PAUSE)
         else:
             wait_until_still(sandbox / "state", deadline)
+    if "seconds" in order:
+        return OUT_OF_TIME
     print("the night is not over", file=sys.stderr)
     return 70
 
@@ -86,9 +92,10 @@ def _cut(order: dict[str, Any]) -> Callable[[int, Point], bool]:
         at = order.get("at")
         return lambda number, point: number == at
     known = set(Path(once).read_text().splitlines())
+    around = tuple(order.get("around", [""]))
 
     def first_time_here(_: int, point: Point) -> bool:
-        if point.place in known:
+        if point.place in known or not any(line.startswith(around) for line in point.chain):
             return False
         with Path(once).open("a") as file:
             file.write(point.place + "\n")
