@@ -14,6 +14,7 @@ import os
 import sqlite3
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -54,8 +55,8 @@ def carry_out(order: dict[str, Any]) -> int:
 
     order: sandbox (its folder); do (queue or cycles); log (a file for the points); hurry; seconds (after which it ends
     with OUT_OF_TIME); and where it is to end: at (number of the side effect) or once (a file of places: at the first
-    one that is not in it yet; around: only those with one of these modules on the way), and after (just after it,
-    instead of just before).
+    one that is not in it yet; around: only those with one of these modules on the way; every: one in so many of these),
+    and after (just after it, instead of just before).
     """
     sandbox = Path(order["sandbox"])
     out = os.open(sandbox / OUTPUT, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -92,10 +93,12 @@ def _cut(order: dict[str, Any]) -> Callable[[int, Point], bool]:
         at = order.get("at")
         return lambda number, point: number == at
     known = set(Path(once).read_text().splitlines())
-    around = tuple(order.get("around", [""]))
+    around, every = tuple(order.get("around", [""])), order.get("every", 1)
 
     def first_time_here(_: int, point: Point) -> bool:
         if point.place in known or not any(line.startswith(around) for line in point.chain):
+            return False
+        if zlib.crc32(point.place.encode()) % every:
             return False
         with Path(once).open("a") as file:
             file.write(point.place + "\n")

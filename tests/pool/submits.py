@@ -47,6 +47,10 @@ class Submits:
         """Have the next submission hang before, or after it has submitted, until it is ended."""
         (self._folder / "orders" / f"{when}-{next(self._numbers)}").touch()
 
+    def ordered(self) -> bool:
+        """Whether there are orders that nobody has taken yet."""
+        return any((self._folder / "orders").iterdir())
+
     def cancel(self) -> None:
         """Orders that nobody has taken yet."""
         for path in (self._folder / "orders").iterdir():

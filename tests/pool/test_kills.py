@@ -24,8 +24,8 @@ from tests.night.house import House
 
 from .submits import Submits
 
-#: The steps around a submission: side effects below these modules, and the database's, as long as they lead there.
-_AROUND: Final = ("act.submit", "grid.htcondor", "grid.submission", "daemon.following")
+#: The steps around a submission: side effects on whose way one of these modules is.
+_AROUND: Final = ("act.submit", "grid.htcondor", "grid.submission", "store.submissions")
 #: How long a daemon lives at most before it is killed at random (seconds).
 _LIFE: Final = 4.0
 #: A daemon that comes to no step at which none was killed yet gives up after this (seconds).
@@ -34,7 +34,7 @@ _SETTINGS: Final = {
     "submit.timeout": '"4 s"',
     "submit.query_timeout": '"3 s"',
     "submit.confirm_absent": '"3 s"',
-    "submit.max_in_flight": "4",
+    "submit.max_in_flight": "2",
     "submit.retry_after": '"1 s"',
     "submit.breaker_probe": '"2 s"',
     "submit.max_tries": "1000",
@@ -68,15 +68,20 @@ class Trouble:
         self._next.close()
         self._submits.cancel()
 
+    def enough(self, times: int) -> bool:
+        """Whether each of them has happened so often."""
+        submits = (self._submits.taken(when) for when in ("before", "after"))
+        return min(self.times["frozen"], self.times["stopped"], *submits) >= times
+
     def _things(self) -> Generator[None]:
         while True:
-            self._submits.order("before")
+            if not self._submits.ordered():
+                self._submits.order("before")
+                self._submits.order("after")
             yield
             yield from self._frozen()
-            self._submits.order("after")
             yield
             yield from self._stopped()
-            yield
 
     def _frozen(self) -> Generator[None]:
         self._pool.freeze_schedd()
@@ -98,11 +103,13 @@ class Trouble:
 class Lives:
     """The lives of a daemon, each ended with -9."""
 
-    def __init__(self, house: House, launcher: Launcher, places: Path, chance: random.Random) -> None:
+    def __init__(self, house: House, launcher: Launcher, places: Path, chance: random.Random, *, every: int) -> None:
+        """places: a folder's file beside which the steps are kept. every: one in so many steps is tried."""
         self._house = house
         self._launcher = launcher
         self._places = places
         self._chance = chance
+        self._every = every
         self.at_random = 0
         self.at_steps = 0
 
@@ -111,8 +118,11 @@ class Lives:
         """All of them."""
         return self.at_random + self.at_steps
 
-    def until_step(self, *, after: bool) -> None:
-        """Cycles, to the first step around a submission at which none was killed yet, just before or just after it."""
+    def until_step(self, *, after: bool) -> bool:
+        """Cycles, to the first step around a submission at which none was killed yet, just before or just after it.
+
+        Returns whether there was one.
+        """
         places = self._places.with_name(f"places-{'after' if after else 'before'}")
         places.touch()
         code = self._launcher.start(
@@ -122,10 +132,12 @@ class Lives:
             seconds=_QUIET_LIFE,
             once=str(places),
             around=_AROUND,
+            every=self._every,
             after=after,
         )
         assert code in (0, KILLED, OUT_OF_TIME), told_by(self._house.sandbox)
         self.at_steps += code == KILLED
+        return code == KILLED
 
     def until_chance(self) -> None:
         """`desgw-daemon run`, for a random time."""
@@ -165,22 +177,19 @@ class TestKilled:
         long_form: bool,
         counted: Callable[[str], None],
     ) -> None:
-        exposures, wanted = (12, 100) if long_form else (3, 10)
+        exposures, wanted, often, every = (12, 100, 4, 1) if long_form else (3, 10, 1, 8)
         house = make_house(night(exposures), _SETTINGS)
         before = {dag["DesgwTag"] for dag in pool.dags()}
         lists = [str(path) for path in house.sandbox.lists]
         house.ok("queue", "add", *lists, "--season", str(house.season))
         trouble = Trouble(pool, submits)
         with Launcher() as launcher:
-            lives = Lives(house, launcher, pool_folder / "places", random.Random(20200304))
+            lives = Lives(house, launcher, pool_folder / "places", random.Random(20200304), every=every)
             begun = time.monotonic()
-            while not is_over(house.root) and (lives.kills < wanted or not long_form):
+            while not is_over(house.root) and not (lives.kills >= wanted and trouble.enough(often)):
                 trouble.go_on()
-                lives.until_step(after=False)
-                lives.until_step(after=True)
-                lives.until_chance()
-                if lives.kills >= wanted:
-                    break
+                if not (lives.until_step(after=False) and lives.until_step(after=True)):
+                    lives.until_chance()
             trouble.end()
         house.start()
         house.until(lambda: is_over(house.root), "the night is over")
@@ -190,16 +199,15 @@ class TestKilled:
         assert states == dict.fromkeys(states, "done") and len(states) == exposures
         attempts = house.rows("SELECT tag, job_id, state FROM v_submission")
         tags = Counter(dag["DesgwTag"] for dag in pool.dags() if dag["DesgwTag"] not in before)
-        assert dict(tags) == {row["tag"]: 1 for row in attempts}
-        assert len(attempts) == exposures
-        assert duplicates(house, pool) == ""
-        assert all(row["state"] == "done" and row["job_id"] for row in attempts)
-        if long_form:
-            assert lives.kills >= wanted
         counted(
             f"{exposures} exposures: killed {lives.kills} times ({lives.at_steps} at steps around a submission,"
             f" {lives.at_random} at random), schedd stopped {trouble.times['stopped']} and frozen"
             f" {trouble.times['frozen']} times, submit command timed out {submits.taken('before')} times before and"
             f" {submits.taken('after')} times after it had submitted, in {time.monotonic() - begun:.0f} s;"
-            f" {sum(tags.values())} DAGs in the pool's queue and history, one for each exposure and attempt"
+            f" {sum(tags.values())} DAGs in the pool's queue and history, of {len(tags)} exposures and attempts"
         )
+        assert dict(tags) == {row["tag"]: 1 for row in attempts}
+        assert len(attempts) == exposures
+        assert duplicates(house, pool) == ""
+        assert all(row["state"] == "done" and row["job_id"] for row in attempts)
+        assert lives.kills >= wanted and trouble.enough(often)
