@@ -18,6 +18,8 @@ from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Snapshot, SubmitTry
 from desgw_daemon.domain.states import ExposureState, SubmissionState
 
+#: Causes that say nothing about the next DAG: the queue has somebody else's of this very exposure.
+_OF_ONE_DAG: Final = frozenset({"another_dag"})
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -60,7 +62,7 @@ def breaker_of(snapshot: Snapshot, policy: Policy) -> Breaker | None:
     )
     row: list[tuple[datetime, SubmitTry]] = []
     for ended_at, _, tried in ended:
-        if tried.outcome == "credential":
+        if tried.outcome == "credential" or tried.cause in _OF_ONE_DAG:
             continue
         if tried.outcome == "accepted" or _was_taken(snapshot, tried) or (row and tried.cause != row[0][1].cause):
             break

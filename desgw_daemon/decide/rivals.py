@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.snapshot import Exposure, ForeignDag, Snapshot, Submission
-from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState
+from desgw_daemon.domain.states import ENDED, IN_FLIGHT, MAKING_LIVE, ExposureState, SubmissionState
 
 
 def in_flight(exposure: Exposure) -> Submission | None:
@@ -57,18 +57,20 @@ def foreign_rival(snapshot: Snapshot, exposure: Exposure) -> str | None:
 
 def strangers(snapshot: Snapshot) -> list[ForeignDag]:
     """The DAGs in the queue that are none of ours: another daemon's, or one of ours that was taken for ended."""
-    if not snapshot.foreign_dags:
+    if not (living := _living(snapshot)):
         return []
     ours = _tags_in_flight(snapshot)
-    return [dag for dag in snapshot.foreign_dags if dag.tag not in ours]
+    return [dag for dag in living if dag.tag not in ours]
 
 
 def second_jobs(snapshot: Snapshot) -> list[tuple[Exposure, Submission, ForeignDag]]:
     """Further jobs in the queue with the tag of a DAG in flight: it was submitted more than once."""
+    if not (living := _living(snapshot)):
+        return []
     ours = _tags_in_flight(snapshot)
     return [
         (*mine, dag)
-        for dag in snapshot.foreign_dags
+        for dag in living
         if (mine := ours.get(dag.tag)) is not None and mine[1].job_id not in (None, dag.job_id)
     ]
 
@@ -77,6 +79,11 @@ def stranger_words(dag: ForeignDag) -> str:
     """Which it is."""
     owner = f" of {dag.owner}" if dag.owner else ""
     return f"{dag.tag}, job {dag.job_id}{owner}, {dag.state}, seen since {at(dag.first_seen)}"
+
+
+def _living(snapshot: Snapshot) -> list[ForeignDag]:
+    """Those that have not ended: a queue may show a DAG for days after its end."""
+    return [dag for dag in snapshot.foreign_dags if SubmissionState(dag.state) not in ENDED]
 
 
 def _tags_in_flight(snapshot: Snapshot) -> dict[str, tuple[Exposure, Submission]]:

@@ -73,6 +73,11 @@ class TestOpens:
         breaker = opened(*row("transient", "transient", "credential", "transient", "transient", "transient"))
         assert breaker is not None and breaker.number == 5
 
+    def test_nor_does_somebody_elses_dag_of_the_same_exposure(self) -> None:
+        assert opened(*row(*["transient"] * 9, cause="another_dag")) is None
+        other = tried(of=9, ended_at=START - timedelta(minutes=2, seconds=30), cause="another_dag")
+        assert opened(*row(*["transient"] * 5), other) is not None
+
     def test_those_that_go_on_are_ignored(self) -> None:
         assert opened(*row(*["transient"] * 5, None)) is not None
         assert opened(*row(*["transient"] * 4, None)) is None

@@ -69,6 +69,11 @@ class TestForeignDags:
         action = action_for(again, foreign(tag=old.tag, job_id="local.1"))
         assert isinstance(action, Wait) and old.tag in action.reason
 
+    @pytest.mark.parametrize("state", sorted(ENDED))
+    def test_one_that_has_ended_is_none(self, state: SubmissionState) -> None:
+        """jobsub's stay in the queue for ten days."""
+        assert isinstance(action_for(exposure(), foreign(state=state.value)), MakeDag)
+
     @pytest.mark.parametrize("state", sorted(IN_FLIGHT))
     def test_one_of_ours_in_flight_is_none(self, state: SubmissionState) -> None:
         mine = submitted(1, state)
