@@ -149,6 +149,14 @@ class CondorQueue:
             return NoAnswer(told.problem)
         return [(str(ad.get(TAG)), job_id(ad, schedd)) for schedd, ad in in_order(told.ads)]
 
+    def past(self, tag: str) -> str | None | NoAnswer:
+        """The job id of a DAG with this tag that has left the queue, or None."""
+        told = self._ask("condor_history", f'{_IS_DAG} && {TAG} == "{tag}"', self._schedds)
+        ids = [job_id(ad, schedd) for schedd, ad in in_order(told.ads) if not never_arrived(ad)]
+        if not ids and told.problem is not None:
+            return NoAnswer(told.problem)
+        return ids[0] if ids else None
+
     def nodes(self, tag: str) -> NodesOutcome:
         """The jobs of a DAG that has ended. Its history is read back to the time when it was submitted."""
         dag = self._ask("condor_history", f'{_IS_DAG} && {TAG} == "{tag}"', self._schedds, limit=1)

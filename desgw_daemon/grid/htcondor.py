@@ -128,7 +128,7 @@ class HtcondorEngine(Engine):
         return self._queue.order("condor_rm", checked(tag))
 
     def _kept_back(self, request: SubmitRequest) -> SubmitOutcome | None:
-        """Why not to submit, from the queue itself: it is there already, or another's DAG of this exposure is."""
+        """Why not to submit, from the pool itself: it is there or was already, or another's DAG of this exposure is."""
         found = self._queue.alive(request.tag, request.expnum)
         if isinstance(found, NoAnswer):
             return Rejected("transient", f"not handed over: the queue gives no answer: {found.reason}", "no_answer")
@@ -139,7 +139,14 @@ class HtcondorEngine(Engine):
             tag, job_id = found[0]
             why = f"not handed over: a DAG of exposure {request.expnum} is in the queue as {job_id} ({tag})"
             return Rejected("transient", why, "another_dag")
-        return None
+        # Another daemon of the season may have submitted it, and it has ended since: the tag is the same.
+        match self._queue.past(request.tag):
+            case NoAnswer(reason):
+                return Rejected("transient", f"not handed over: the history gives no answer: {reason}", "no_answer")
+            case None:
+                return None
+            case job_id:
+                return Accepted(job_id)
 
     def _prepare(self, folder: Path, request: SubmitRequest) -> None:
         text = request.dag_path.read_text(encoding="utf-8", errors="replace")

@@ -56,6 +56,8 @@ class House:
         """
         self.sandbox: Sandbox = build(root, scenario)
         self.season = scenario.season
+        #: Where the program looks for its configuration by itself.
+        self.config = self.sandbox.config
         self._deadline = deadline
         self.root = self.sandbox.root
         self.state = self.sandbox.state
@@ -91,7 +93,7 @@ class House:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `desgw-daemon WORDS` to its end, as somebody without a terminal."""
         return subprocess.run(
-            [*PROGRAM, *words],
+            [*PROGRAM, "--config", str(self.config), *words],
             cwd=self.root,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -126,7 +128,7 @@ class House:
         assert self.daemon is None or self.daemon.poll() is not None
         with self._said.open("a") as said:
             self.daemon = subprocess.Popen(
-                [*PROGRAM, "run"],
+                [*PROGRAM, "--config", str(self.config), "run"],
                 cwd=self.root,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
