@@ -114,7 +114,7 @@ class Home:
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
-    """The options of jobsub_submit and of a job's line that matter to DAGMaker's files; others are refused, as there."""
+    """The options of jobsub_submit, and of a job's line, that matter here; others are refused, as there."""
     parser = argparse.ArgumentParser(prog=name)
     parser.add_argument("-G", "--group", default=os.environ.get("GROUP"))
     parser.add_argument("--role", default="Analysis")
