@@ -92,11 +92,10 @@ class HtcondorEngine(Engine):
             return Pending("condor_submit_dag runs: what comes of it is read in the next cycle")
         with suppress(OSError):  # a courtesy to people: that it cannot be written changes nothing
             request.output.write_text(ended.text)
-        match classify("condor_submit_dag", ended):
-            case Accepted(job_id):
-                return Accepted(f"{job_id}@{self._schedd}" if self._schedd else job_id, notes=self._dropped(folder))
-            case outcome:
-                return outcome
+        outcome = classify("condor", ended.text, exit_code=ended.exit_code, end=ended.end, schedd=self._schedd)
+        if isinstance(outcome, Accepted):
+            return Accepted(outcome.job_id, notes=self._dropped(folder))
+        return outcome
 
     def find(self, tag: str) -> FindOutcome:
         """Ask queue and history, when no submission of this tag is under way any more."""

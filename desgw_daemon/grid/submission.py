@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from desgw_daemon import children
 
@@ -23,18 +23,14 @@ _OUTPUT: Final = "submit.out"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How the command ended, and all that it said.
+    """How the command ended, and all that it said, or why it could not even be started.
 
-    exit_code: None after a signal, or when nobody saw its end (the machine was restarted).
-    timed_out: it was ended after its time-out: what it has done by then, nobody knows.
-    error: it could not even be started, and why.
+    end: by itself, after its time-out, by a signal, or unseen (the machine was restarted).
     """
 
     text: str
     exit_code: int | None
-    timed_out: bool = False
-    error: str | None = None
-    words: str = ""
+    end: Literal["itself", "timed_out", "signal", "lost"]
 
 
 def hand_over(
@@ -67,13 +63,14 @@ def outcome(folder: Path) -> Ended | None:
         text = (folder / _OUTPUT).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         text = ""
-    return Ended(
-        text=text,
-        exit_code=child.exit_code,
-        timed_out=child.timed_out,
-        error=child.error,
-        words=child.words,
-    )
+    end: Literal["itself", "timed_out", "signal", "lost"] = "itself"
+    if child.state != "ended":
+        end = "lost"
+    elif child.timed_out:
+        end = "timed_out"
+    elif child.signal is not None:
+        end = "signal"
+    return Ended(text=text if child.error is None else child.error, exit_code=child.exit_code, end=end)
 
 
 def was_started(folder: Path) -> bool:

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from desgw_daemon.grid.htcondor import HtcondorEngine
+from tests.condorpool import Pool
 from tests.grid.contract import Bench, EngineContract
-
-BASE = Path(os.environ.get("TRY_POOL", "/var/tmp/condor-test-pool"))
 
 
 class HtcondorBench(Bench):
     survives = True
+    query_seconds = 30.0
 
     def engine(self) -> HtcondorEngine:
         return HtcondorEngine(
@@ -28,7 +28,7 @@ class HtcondorBench(Bench):
             prefix=(),
             options=(),
             timeout=timedelta(seconds=60),
-            query_timeout=timedelta(seconds=30),
+            query_timeout=timedelta(seconds=self.query_seconds),
         )
 
     def crash(self, tag: str) -> None:
@@ -36,25 +36,23 @@ class HtcondorBench(Bench):
         for path in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has ended meanwhile
                 program = (path / "cmdline").read_bytes().split(b"\0")[0]
-                if program.endswith(b"condor_dagman") and str((path / "cwd").readlink()).endswith(str(folder)):
+                if program.startswith(b"condor_scheduniv_exec") and str((path / "cwd").readlink()).endswith(
+                    str(folder)
+                ):
                     os.kill(int(path.name), signal.SIGKILL)
                     return
         raise AssertionError(f"no DAGMan works in {folder}")
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[HtcondorBench]:
-    monkeypatch.setenv("PATH", f"{BASE}/bin:{os.environ['PATH']}")
-    before = os.umask(0)
+def bench(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> Iterator[HtcondorBench]:
+    monkeypatch.setenv("PATH", f"{pool.bin}:{os.environ['PATH']}")
     name = f"t{uuid.uuid4().hex[:8]}"
-    place = BASE / "work" / name
+    place = pool.work / name
     place.mkdir()
     made = HtcondorBench(place, f"{name}.")
     yield made
     made.go()
-    for tag in made.tags:
-        made.order("remove", tag)
-    os.umask(before)
 
 
 class TestHtcondorEngine(EngineContract):
