@@ -181,7 +181,7 @@ def hand_over(home: Home, folder: Path, args: argparse.Namespace, schedd: str, o
         sys.stderr.write(done.stderr + NO_STATUS)
         return 0
     job_id = f"{found[1]}.0@{schedd}"
-    home.log(who="condor", job_id=job_id, lines=args.lines)
+    home.log(who="condor", job_id=job_id, lines=args.lines, cwd=str(folder))
     said = f"Submitting job(s).\n1 job(s) submitted to cluster {found[1]}.\n"
     match order:
         case "taken-frozen":
