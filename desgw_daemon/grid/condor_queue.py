@@ -212,6 +212,8 @@ class CondorQueue:
     ) -> _Told:
         """All of them at the same time: each may take its time-out."""
         words = ["-json", "-attributes", ATTRIBUTES, "-constraint", constraint]
+        # By itself condor_q shows the jobs of one's own account.
+        words += ["-allusers"] if command == "condor_q" else []
         words += [] if limit is None else ["-limit", str(limit)]
         words += [] if since is None else ["-since", since]
         if not schedds:

@@ -13,9 +13,10 @@ from typing import Literal
 
 import pytest
 
+from desgw_daemon.grid.engine import Answered, Asked, Found
 from desgw_daemon.grid.jobsub import JobsubEngine
 from tests.condorpool import Pool
-from tests.grid.contract import Bench, EngineContract
+from tests.grid.contract import Bench, EngineContract, S, dag, until
 from tests.jobsub.standin import Jobsub
 
 
@@ -69,3 +70,32 @@ def bench(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsubBench]:
 
 class TestJobsubEngine(EngineContract):
     """The engine keeps the contract."""
+
+
+class TestWithJobsubQ:
+    """Where condor_q is not allowed, jobsub's own programs follow a DAG and take the orders."""
+
+    def test_followed(self, bench: JobsubBench) -> None:
+        bench.query = "jobsub"
+        job_id = bench.accepted("t1", dag(("parallel", ["a wait", "b wait"]), ("serial", ["c ok"])))
+        assert bench.find("t1") == Found((job_id,))
+        running = until(lambda: bench.status("t1"), lambda status: status.nodes_running == 2)
+        assert (running.nodes_total, running.nodes_waiting) == (3, 1)
+        assert bench.order("hold", "t1") == Asked()
+        assert bench.until("t1", S.HELD).hold_reason is not None
+        assert bench.order("release", "t1") == Asked()
+        bench.go()
+        done = bench.until("t1", S.DONE)
+        assert (done.nodes_done, done.exit_code) == (3, 0) and done.ended_at is not None
+        assert bench.order("remove", "t1") == Asked(), "harmless after the end"
+        assert bench.status("t1").state is S.DONE
+
+    def test_removed(self, bench: JobsubBench) -> None:
+        """It leaves the queue at once; that it is not shown any more is no proof of anything."""
+        bench.query = "jobsub"
+        bench.accepted("t1", dag(("parallel", ["a sleep"])))
+        until(bench.started, lambda names: names == ["a 0"])
+        assert bench.order("remove", "t1") == Asked()
+        until(lambda: bench.engine().status([bench.tag("t1")]), lambda answer: answer == Answered({}, calls=1))
+        bench.query = "condor"
+        assert bench.status("t1").state is S.REMOVED

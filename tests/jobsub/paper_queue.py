@@ -25,6 +25,7 @@ def submit(folder: Path, argv: list[str]) -> int:
         except FileExistsError:
             cluster += 1
     ad: dict[str, Any] = {
+        "GlobalJobId": f"paper.test#{cluster}.0#{int(time.time())}",
         "ClusterId": cluster,
         "ProcId": 0,
         "JobUniverse": 7,
@@ -60,6 +61,10 @@ def main(folder: Path, name: str, argv: list[str]) -> int:
         sys.stderr.write("-- Failed to fetch ads from: <127.0.0.1:9618> : paper.test\n")
         return 1
     constraint = argv[argv.index("-constraint") + 1] if "-constraint" in argv else ""
+    if name == "condor_rm":
+        (folder / "removed").write_text(" ".join(argv))
+        print("All jobs have been marked for removal")
+        return 0
     if name == "condor_q":
         ads = [json.loads(path.read_text() or "{}") for path in sorted(folder.glob("*.json"))]
         found = [ad for ad in ads if matches(ad, constraint)]

@@ -200,6 +200,8 @@ def hand_over(home: Home, folder: Path, args: argparse.Namespace, schedd: str, o
     if order != "no-job-info":
         for script in args.job_info:
             os.system(f'{script} {job_id} "{sys.argv!r}" </dev/null')
+    if order == "recorded-frozen":  # what it has said is not written yet
+        time.sleep(NEVER)
     if order == "taken-error":
         sys.stderr.write("Error: HTCondorIOError: Failed communication with collector.\n")
         return 1
