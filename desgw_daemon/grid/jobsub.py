@@ -154,9 +154,8 @@ class JobsubEngine(Engine):
 
     def status(self, tags: Collection[str]) -> StatusOutcome:
         """One question of each schedd for all of them, and one of its history when some have left the queue."""
-        logs = {checked(tag): str(self._root / tag) for tag in tags}
-        queue = self._queue(tags)
-        return queue if isinstance(queue, NoAnswer) else queue.status(tags, logs)
+        queue = self._queue([checked(tag) for tag in tags])
+        return queue if isinstance(queue, NoAnswer) else queue.status(tags, {})
 
     def nodes(self, tag: str) -> NodesOutcome:
         """From the schedd's history, by the names that the DAG file gives them."""

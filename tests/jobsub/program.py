@@ -10,6 +10,7 @@ It shares no code and no mind with the daemon: what it knows is what was recorde
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import re
@@ -71,6 +72,13 @@ SAID: dict[str, tuple[int, str, str]] = {
     "collector": (1, "", "Error: HTCondorIOError: Failed communication with collector.\n"),
     "no-schedd": (1, "", "Error: RuntimeError: Error: No schedds satisfying the constraint were found\n"),
     "disk": (1, "", "Error: OSError: [Errno 28] No space left on device: '/home/desgw/.cache/jobsub_lite/js_1'\n"),
+    "syntax": (
+        2,
+        "",
+        "usage: jobsub_submit_dag [-h] [-G GROUP] [--role ROLE]\n                         [executable]\n"
+        "jobsub_submit_dag: error: unrecognized arguments: --bogus\nSyntax Error at file x.dag line 7\n",
+    ),
+    "missing-file": (1, "", "Error: FileNotFoundError: [Errno 2] No such file or directory: '/w/SEdiff.sh'\n"),
     "never-seen": (0, "The hamster has left its wheel\n", ""),
 }
 
@@ -91,14 +99,21 @@ class Home:
         """What is ordered for a program; each order may be for so many calls only (NAME*COUNT)."""
         order, _, count = str(self.orders.get(name, "")).partition("*")
         if count:
-            left = int(count) - 1
-            orders = {**self.orders, name: f"{order}*{left}"}
-            if left == 0:
-                del orders[name]
-            part = self.folder / f".orders.{os.getpid()}"
-            part.write_text(json.dumps(orders))
-            part.rename(self.folder / "orders.json")
+            self._count_down(name)
         return order
+
+    def _count_down(self, name: str) -> None:
+        """Under a lock: others count theirs down at the same time."""
+        with (self.folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            path = self.folder / "orders.json"
+            orders = json.loads(path.read_text())
+            order, _, count = orders.pop(name).partition("*")
+            if count != "1":
+                orders[name] = f"{order}*{int(count) - 1}"
+            part = path.with_suffix(".part")
+            part.write_text(json.dumps(orders))
+            part.rename(path)
 
     def log(self, **what: Any) -> None:
         """One line; whoever judges reads it."""
@@ -144,10 +159,16 @@ def unescaped(word: str) -> str:
     return re.sub(r"\\(.)", r"\1", re.sub(r"'(.*[^\\])'", r"\1", word))
 
 
+def of_exposure(home: Home, lines: list[str]) -> str:
+    """Where the order stands: an exposure may have one of its own, submit:938524."""
+    own = next((f"submit:{found[1]}" for line in lines if (found := re.match(r"\+DesgwExpnum=(\d+)", line))), "")
+    return own if own in home.orders else "submit"
+
+
 def submit(home: Home, name: str, argv: list[str]) -> int:
     """jobsub_submit_dag."""
     args = parser_of(name).parse_args([unescaped(word) for word in argv])
-    order = home.order("submit")
+    order = home.order(of_exposure(home, args.lines))
     home.log(who=name, argv=argv, env=sorted(os.environ), cwd=str(Path.cwd()), order=order)
     if order == "frozen":
         time.sleep(NEVER)

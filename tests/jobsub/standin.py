@@ -42,7 +42,10 @@ class Jobsub:
         self.condor = condor
 
     def order(self, **orders: str) -> None:
-        """What the programs are to do from now on: submit="quota-owner", jobsub_q="frozen", submit="disk*2"..."""
+        """What the programs are to do from now on: submit="quota-owner", jobsub_q="frozen", submit="disk*2"...
+
+        For one exposure: **{"submit:938524": "disk"}.
+        """
         part = self.folder / ".orders"
         part.write_text(json.dumps(orders))
         part.rename(self.folder / "orders.json")
