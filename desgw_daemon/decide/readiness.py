@@ -13,6 +13,7 @@ from datetime import datetime
 
 from desgw_daemon.decide.attempt import gives_up_at
 from desgw_daemon.decide.forcefiles import fresh_forcefiles
+from desgw_daemon.decide.held import held_words
 from desgw_daemon.decide.words import at, plural, some, span, tally
 from desgw_daemon.domain.decam import EXPECTED_CCDS
 from desgw_daemon.domain.policy import Policy
@@ -197,7 +198,9 @@ def _dag(exposure: Exposure, policy: Policy) -> str:
         if submission.nodes_total and submission.nodes_done is not None
         else ""
     )
+    held = f", {words}" if (words := held_words(submission)) else ""
+    state = "in the queue" if held else submission.state
     return (
-        f"its DAG is {submission.state}{nodes}, submitted at {at(submission.submitted_at or submission.intent_at)};"
+        f"its DAG is {state}{held}{nodes}, submitted at {at(submission.submitted_at or submission.intent_at)};"
         f" what has left no sign at {at(until)} is lost"
     )

@@ -25,7 +25,8 @@ class TestWords:
     def test_of_all_kinds(self, bench: HtcondorBench) -> None:
         (bench.workdir / "says.sh").write_text(SAYS.replace("{place}", str(bench.place)))
         (bench.workdir / "says.sh").chmod(0o755)
-        line = r"""jobsub -n -e TEXT='it''s a $(Cluster) "text"' file://says.sh 'two words' "it's" 'say "hi"' '$(Process)'"""
+        line = r"""jobsub -n -e TEXT='it''s a $(Cluster) "text"' file://says.sh"""
+        line += r""" 'two words' "it's" 'say "hi"' '$(Process)'"""
         line += r""" '$HOME' '' 'a;b|c&d' '*' '\n' '%d' 'é' '#x' -E 938524"""
         bench.accepted("t1", f"<parallel>\n{line}\n</parallel>\n")
         bench.until("t1", S.DONE)
