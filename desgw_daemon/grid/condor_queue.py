@@ -163,12 +163,12 @@ class CondorQueue:
         """The jobs of a DAG that has ended. Its history is read back to the time when it was submitted."""
         mine = f'{_IS_DAG} && {TAG} == "{tag}"'
         # One that was submitted from afar stays in the queue after its end.
-        dag = self._ask("condor_q", mine, self._schedds)
-        if not dag.ads:
-            dag = self._ask("condor_history", mine, self._schedds, limit=1)
-        if not dag.ads:
-            return Absent() if dag.problem is None else NoAnswer(dag.problem)
-        schedd, ad = dag.ads[0]
+        queued = self._ask("condor_q", mine, self._schedds)
+        ended = queued if queued.ads else self._ask("condor_history", mine, self._schedds, limit=1)
+        if not ended.ads:
+            problem = queued.problem or ended.problem
+            return Absent() if problem is None else NoAnswer(problem)
+        schedd, ad = ended.ads[0]
         since = f"CompletionDate =!= undefined && CompletionDate > 0 && CompletionDate < {ad.get('QDate', 0)}"
         jobs = f'JobUniverse != {DAGMAN_UNIVERSE} && {TAG} == "{tag}"'
         past = self._ask("condor_history", jobs, [schedd], since=since)

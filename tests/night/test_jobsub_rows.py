@@ -49,13 +49,13 @@ class Night:
             if condition():
                 return
             self.house.tick()
-            begun = list(self.house.state.glob("attempts/**/started"))
-            self.house.until(lambda: all((path.parent / "exit").exists() for path in begun), "DAGMaker ends")
+            self.house.until(self._none_is_made, "DAGMaker ends")
         shown = [(row, self.house.exposure(expnum)["state"], self.steps(row)) for row, expnum in self.rows.items()]
         raise AssertionError(f"not within 15 cycles: {what}\n{shown}")
 
-    def until_all(self, state: str) -> None:
-        self.ticks_until(lambda: self.states() == {state}, f"all are {state}")
+    def _none_is_made(self) -> bool:
+        """Whether every DAGMaker that was started has ended: a cycle before that would see nothing new."""
+        return all((path.parent / "exit").exists() for path in self.house.state.glob("attempts/**/started"))
 
     def states(self) -> set[str]:
         return {str(self.house.exposure(expnum)["state"]) for expnum in self.expnums}
