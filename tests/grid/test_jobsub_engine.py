@@ -7,13 +7,14 @@ import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from desgw_daemon.grid.engine import Answered, Asked, Found
+from desgw_daemon.grid.engine import Absent, Accepted, Answered, Asked, Found, NoAnswer, Pending, Unclear
 from desgw_daemon.grid.jobsub import JobsubEngine
 from tests.condorpool import Pool
 from tests.grid.contract import Bench, EngineContract, S, dag, until
@@ -26,6 +27,7 @@ class JobsubBench(Bench):
     survives = True
     query: Literal["condor", "jobsub"] = "condor"
     timeout = timedelta(seconds=60)
+    query_timeout = timedelta(seconds=30)
 
     def __init__(self, place: Path, name: str, jobsub: Jobsub) -> None:
         super().__init__(place, name)
@@ -43,7 +45,7 @@ class JobsubBench(Bench):
             prefix=[],
             schedds=self.jobsub.schedds,
             timeout=self.timeout,
-            query_timeout=timedelta(seconds=30),
+            query_timeout=self.query_timeout,
         )
 
     def crash(self, tag: str) -> None:
@@ -99,3 +101,28 @@ class TestWithJobsubQ:
         until(lambda: bench.engine().status([bench.tag("t1")]), lambda answer: answer == Answered({}, calls=1))
         bench.query = "condor"
         assert bench.status("t1").state is S.REMOVED
+
+
+class TestTheScheddFreezes:
+    """In the middle of a submission: the command is ended after its time-out, and the queue says what came of it."""
+
+    def test_once(self, bench: JobsubBench, pool: Pool) -> None:
+        bench.timeout, bench.query_timeout = timedelta(seconds=8), timedelta(seconds=2)
+        bench.jobsub.order(submit="waits*1")
+        (bench.jobsub.folder / "wait").touch()
+        request = bench.request("t1", dag(("parallel", ["a ok"])))
+        assert isinstance(bench.engine().submit(request), Pending)
+        pool.freeze_schedd()
+        (bench.jobsub.folder / "wait").unlink()
+        outcome = until(lambda: bench.engine().submit(request), lambda outcome: not isinstance(outcome, Pending))
+        assert isinstance(outcome, Unclear) and outcome.cause == "timed_out"
+        assert isinstance(bench.find("t1"), NoAnswer)
+        status = bench.engine().status([request.tag])
+        assert isinstance(status, NoAnswer)
+        pool.thaw_schedd()
+        pool.until_schedd_answers()
+        found = until(lambda: bench.find("t1"), lambda found: not isinstance(found, NoAnswer))
+        if isinstance(found, Absent):
+            assert isinstance(bench.engine().submit(replace(request, number=2)), Accepted)
+        bench.until("t1", S.DONE)
+        assert len([ad for ad in pool.dags() if ad.get("DesgwTag") == request.tag]) == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -141,13 +143,6 @@ class TestTheCommand:
         assert isinstance(outcome, Rejected)
         assert place.output.read_text().endswith(f"desgw-daemon: {outcome.reason}\n")
 
-    def test_broken_dag(self, place: Place) -> None:
-        """jobsub passes over a stray line, and submits the rest: it is not asked to."""
-        (place.workdir / "x.dag").write_text(f"{DAG}stray\n")
-        outcome = place.submit()
-        assert isinstance(outcome, Rejected) and outcome.kind == "permanent" and "stray" in outcome.reason
-        assert place.jobsub.calls("jobsub_submit_dag") == []
-
     def test_an_odd_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """jobsub gives the recorder's path to a shell: one with odd characters goes without, and is submitted."""
         (tmp_path / "it's $(here)").mkdir()
@@ -155,6 +150,37 @@ class TestTheCommand:
         assert place.submit() == Accepted(f"1.0@{SCHEDD}")
         (call,) = place.jobsub.calls("jobsub_submit_dag")
         assert "--job-info" not in call["argv"]
+
+
+class TestTheDag:
+    """What jobsub itself finds wrong with a DAG is for good, and names the line or the file."""
+
+    @pytest.mark.parametrize(
+        ("line", "cause", "words"),
+        [
+            ("jobsub -n --bogus file://job.sh a", "dag_syntax", "line 2"),
+            ("jobsub -n file://nowhere.sh a", "missing_file", "nowhere.sh"),
+        ],
+    )
+    def test_refused(self, place: Place, line: str, cause: str, words: str) -> None:
+        (place.workdir / "x.dag").write_text(f"<parallel>\n{line}\n</parallel>\n")
+        outcome = place.submit()
+        assert isinstance(outcome, Rejected) and (outcome.kind, outcome.cause) == ("permanent", cause)
+        assert words in outcome.reason
+        assert place.engine().find(TAG) == Absent()
+        (place.workdir / "x.dag").write_text(DAG)
+        assert place.submit(number=2) == Accepted(f"1.0@{SCHEDD}")
+
+    @pytest.mark.parametrize("text", [f"{DAG}stray\n", ""], ids=["stray", "empty"])
+    def test_what_jobsub_would_take(self, place: Place, text: str) -> None:
+        """A stray line, an empty file: it would submit them. The stand-in does, and we do not ask it to."""
+        (place.workdir / "x.dag").write_text(text)
+        outcome = place.submit()
+        assert isinstance(outcome, Rejected) and (outcome.kind, outcome.cause) == ("permanent", "broken_dag")
+        assert place.jobsub.calls("jobsub_submit_dag") == []
+        command = [str(place.jobsub.bin / "jobsub_submit_dag"), "-G", "des", "file://x.dag"]
+        done = subprocess.run(command, cwd=place.workdir, capture_output=True, text=True)
+        assert done.returncode == 0 and "Use job id 1.0@" in done.stdout
 
 
 class TestTheRecorder:
@@ -223,6 +249,18 @@ class TestTaken:
         place.jobsub.order()
         assert isinstance(place.submit(number=2), Accepted)
         assert len(place.jobsub.submitted) == 1
+
+    def test_lost(self, place: Place) -> None:
+        """The machine went down with it: nobody has seen its end, and what it had said is nowhere."""
+        place.jobsub.order(submit="taken-frozen")
+        engine = place.engine()
+        assert isinstance(engine.submit(place.request()), Pending)
+        keeper = place.folder / "state" / TAG / "1" / "keeper"
+        for record in ("started", "command"):
+            os.kill(json.loads((keeper / record).read_text())["pid"], signal.SIGKILL)
+        outcome = place.submit(engine)
+        assert isinstance(outcome, Unclear) and outcome.cause == "lost"
+        assert engine.find(TAG) == Found((f"1.0@{SCHEDD}",))
 
     def test_under_way(self, place: Place) -> None:
         """While jobsub runs nobody concludes anything."""

@@ -172,6 +172,9 @@ def submit(home: Home, name: str, argv: list[str]) -> int:
     home.log(who=name, argv=argv, env=sorted(os.environ), cwd=str(Path.cwd()), order=order)
     if order == "frozen":
         time.sleep(NEVER)
+    if order == "waits":  # until whoever ordered it has done something
+        while (home.folder / "wait").exists():
+            time.sleep(0.02)
     if order in SAID:
         code, out, err = SAID[order]
         sys.stderr.write(err)
