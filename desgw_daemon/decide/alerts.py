@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from desgw_daemon.decide.disagree import disagreement_alerts
 from desgw_daemon.decide.looks import is_watched
 from desgw_daemon.decide.postproc import failed_run_of
 from desgw_daemon.decide.refreshing import failed_refresh, lacks_data, waiting_for_data
@@ -29,6 +30,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_unknown(snapshot, policy, now),
         *_not_taken(snapshot, policy, now),
         *_overdue(snapshot, policy, now),
+        *disagreement_alerts(snapshot),
         *_refresh_failed(snapshot),
         *_without_data(snapshot, policy, now),
         *_paused(snapshot, policy, now),
@@ -172,7 +174,8 @@ def _unknown(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
             rule="submission_unknown",
             severity="critical",
             text=f"{plural(len(in_doubt), 'submission')} of unknown outcome: {some(str(e.expnum) for e in in_doubt)}."
-            " Nothing is submitted twice; it is settled when the queue gives a sure answer",
+            " Nothing is submitted twice; it is settled when the queue gives a sure answer, or by somebody who knows:"
+            f" `desgw-daemon queue resolve {in_doubt[0].expnum} --adopt ID` or `--absent`",
         )
     ]
 
