@@ -91,6 +91,17 @@ def engine_of(config: Config, name: str) -> Engine:
     """
     if name == "local":
         return LocalEngine(root=config.paths.state / "local", slots=config.submit.local_slots)
+    if name == "htcondor":
+        from desgw_daemon.grid.htcondor import HtcondorEngine
+
+        return HtcondorEngine(
+            root=config.paths.state / "htcondor",
+            schedd=config.htcondor.schedd,
+            prefix=config.htcondor.prefix,
+            options=config.htcondor.options,
+            timeout=config.submit.timeout,
+            query_timeout=config.submit.query_timeout,
+        )
     raise ValueError(f"there is no engine {name!r}")
 
 

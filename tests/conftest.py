@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import pytest
 
+from tests.condorpool import condor_pool, pool, pool_folder
 from tests.postgres import postgres
 
-__all__ = ["postgres"]
+__all__ = ["condor_pool", "pool", "pool_folder", "postgres"]
 
 _COUNTED: Final = "counted"
 _RESULTS: Final = Path(__file__).parents[1] / "docs" / "soak.md"

@@ -179,8 +179,8 @@ class Submitter:
             case Pending(reason):
                 self._move(submission, SubmissionState.SUBMITTING, reason, at)
                 return reason
-            case Accepted(job_id):
-                state, why = SubmissionState.QUEUED, f"accepted as {job_id}"
+            case Accepted(job_id, notes):
+                state, why = SubmissionState.QUEUED, "; ".join([f"accepted as {job_id}", *notes])
                 kind, cause = "accepted", None
                 values = {"job_id": job_id, "submitted_at": at, "as_of": at}
             case Rejected(kind, reason, cause):

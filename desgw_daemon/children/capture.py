@@ -21,11 +21,15 @@ CANNOT_START: Final = 127
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a command ended: exit code (negative: that signal), stdout and stderr together, in order."""
+    """How a command ended: exit code (negative: that signal), stdout and stderr together, in order.
+
+    errors: stderr, where it was wanted apart.
+    """
 
     rc: int
     output: bytes
     timed_out: bool
+    errors: bytes = b""
 
     @property
     def text(self) -> str:
@@ -33,14 +37,17 @@ class Finished:
         return self.output.decode(errors="replace")
 
 
-def run_captured(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: timedelta) -> Finished:
+def run_captured(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: timedelta, apart: bool = False
+) -> Finished:
     """Run a command to its end, at most `timeout` (plus 2 s for its clean-up), and return what it said.
 
     It runs in a process group of its own, which is ended whole after the time-out. The output goes through
     a file, so that a grandchild which keeps it open cannot keep us waiting. A command that cannot be
-    started has rc 127 and the reason as its output. stdin is empty.
+    started has rc 127 and the reason as its output. stdin is empty. apart: stderr by itself, for output that a program
+    is to read.
     """
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
                 argv,
@@ -48,11 +55,12 @@ def run_captured(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], time
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=errors if apart else subprocess.STDOUT,
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            return Finished(CANNOT_START, f"cannot start {argv[0]}: {error}".encode(), False)
+            words = f"cannot start {argv[0]}: {error}".encode()
+            return Finished(CANNOT_START, words, False, words if apart else b"")
         timed_out = False
         try:
             process.wait(timeout.total_seconds())
@@ -62,7 +70,8 @@ def run_captured(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], time
             if process.returncode is None:  # the time-out, or an interrupt on its way up
                 _end_group(process)
         output.seek(0)
-        return Finished(process.returncode, output.read(), timed_out)
+        errors.seek(0)
+        return Finished(process.returncode, output.read(), timed_out, errors.read())
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -57,9 +57,13 @@ class SubmitRequest:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The DAG is queued under this id, now or since an earlier submission with the same tag."""
+    """The DAG is queued under this id, now or since an earlier submission with the same tag.
+
+    notes: what a person may want to know of it once, in words.
+    """
 
     job_id: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
