@@ -37,20 +37,20 @@ def job_words(exposure: Exposure, ccd: int) -> str | None:
 
 def _words(node: DagNode) -> str:
     where = f" on {node.host}" if node.host else ""
-    held = f"; it was held: {node.hold_reason}" if node.hold_reason and node.state != "held" else ""
+    why = f": {node.hold_reason}" if node.hold_reason else ""
     if node.signal is not None:
-        return f"its job was ended by signal {node.signal}{where}{held}"
+        return f"its job was ended by signal {node.signal}{where}{why}"
     if ended_well(node):
-        return f"its job ended with exit code 0{where} (one that fails in its SE part does so, too){held}"
+        return f"its job ended with exit code 0{where} (one that fails in its SE part does so, too)"
     if node.exit_code is not None:
-        return f"its job ended with exit code {node.exit_code}{where}{held}"
+        return f"its job ended with exit code {node.exit_code}{where}{why}"
     match node.state:
         case "held":
-            return f"its job is held{where}: {node.hold_reason or 'the queue does not say why'}"
+            return f"its job is held{where}{why}"
         case "waiting":
-            return f"the queue says that its job never ran{held}"
+            return f"the queue says that its job never ran{why}"
         case "running":
-            return f"the queue says that its job still runs{where}{held}"
+            return f"the queue says that its job still runs{where}{why}"
         case "removed":
-            return f"its job was removed{f' while it ran{where}' if where else ' before it ran'}{held}"
-    return f"the queue says that its job {node.state}{where}{held}"
+            return f"its job was removed{f' while it ran{where}' if where else ' before it ran'}{why}"
+    return f"the queue says that its job is {node.state}{where}{why}"

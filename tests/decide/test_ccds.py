@@ -402,7 +402,7 @@ class TestWhatTheQueueKnew:
             ),
             (
                 DagNode(name="n", ccd=1, state="removed", hold_reason="SYSTEM_PERIODIC_HOLD: memory", host="fnpc123"),
-                "its job was removed while it ran on fnpc123; it was held: SYSTEM_PERIODIC_HOLD: memory",
+                "its job was removed while it ran on fnpc123: SYSTEM_PERIODIC_HOLD: memory",
             ),
             (DagNode(name="n", ccd=1, state="removed"), "its job was removed before it ran"),
             (DagNode(name="n", ccd=1, state="waiting"), "the queue says that its job never ran"),

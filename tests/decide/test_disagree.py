@@ -143,6 +143,17 @@ class TestStillInTheQueue:
             waits, foreign(waits.submissions[0].tag)
         )
 
+    def test_twice(self) -> None:
+        runs = exposure(state=ExposureState.PROCESSING, **dag(SubmissionState.RUNNING))
+        (mine,) = runs.submissions
+        assert f"is running as {mine.job_id}, but the queue has it as 7.0@schedd" in said(runs, foreign(mine.tag))
+        assert said(runs, foreign(mine.tag, job_id=mine.job_id)) == ""
+
+    def test_what_has_ended_there_too(self) -> None:
+        """Some queues show a DAG for days after its end."""
+        ended = exposure(state=ExposureState.PROCESSING, **dag(SubmissionState.DONE))
+        assert said(ended, foreign(ended.submissions[0].tag, state="done")) == ""
+
     def test_of_an_earlier_attempt(self) -> None:
         first = submission(state=SubmissionState.LOST, ended_at=after(hours=2))
         second = submission(2, attempt=2, tag="second")
