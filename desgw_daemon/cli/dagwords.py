@@ -12,6 +12,11 @@ _JOBS: Final = ("waiting", "running", "done", "failed", "held")
 _ENDED: Final = ("done", "failed", "removed", "rejected", "lost")
 
 
+def is_under_way(dag: SubmissionStatus | None) -> bool:
+    """Whether jobs of it may run, as far as is known."""
+    return dag is not None and dag["nodes_total"] is not None and dag["state"] not in _ENDED
+
+
 def is_stuck(dag: SubmissionStatus | None) -> bool:
     """Whether nothing of it can run because it, or all that is left of it, is held."""
     return dag is not None and dag["held_since"] is not None and dag["state"] not in _ENDED
@@ -32,8 +37,8 @@ def jobs_words(dag: SubmissionStatus) -> str | None:
     known = {name: number for name, number in _jobs(dag).items() if number is not None}
     parts = [f"{number} {name}" for name, number in known.items() if number]
     rest = total - sum(known.values())
-    if dag["state"] in _ENDED and rest > 0:
-        parts.append(f"{rest} never ran")
+    if dag["state"] in ("failed", "removed") and rest > 0:
+        parts.append(f"{rest} not run")
     return f"{total} jobs: {', '.join(parts) or 'none has begun'}"
 
 
@@ -62,8 +67,9 @@ def tries_words(dag: SubmissionStatus) -> str | None:
 
 def submission_lines(dag: SubmissionStatus, screen: Screen, *, first: str) -> list[str]:
     """Everything, a few lines below each other. first: what stands before the first of them."""
-    since = f"{dag['state']} since {screen.when(dag['submitted_at'] or dag['intent_at'])}"
-    words = [f"{dag['state']}, ended {screen.when(dag['ended_at'])}" if dag["ended_at"] else since]
+    began = f"submitted {screen.when(dag['submitted_at'])}" if dag["submitted_at"] else None
+    decided = f"decided {screen.when(dag['intent_at'])}"
+    words = [dag["state"], f"ended {screen.when(dag['ended_at'])}" if dag["ended_at"] else began or decided]
     words.append(f"job {dag['job_id']} ({dag['engine']})" if dag["job_id"] else f"no job id yet ({dag['engine']})")
     if dag["as_of"] and not dag["ended_at"]:
         words.append(f"as of {screen.when(dag['as_of'])}")

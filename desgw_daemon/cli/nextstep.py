@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from desgw_daemon.cli.dagwords import is_stuck
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.states import ENDED, ExposureState
 from desgw_daemon.domain.times import utc
@@ -163,6 +164,14 @@ def _processing(exposure: ExposureStatus, submissions: Sequence[SubmissionStatus
             _later(last["ended_at"], policy.grace_after_dag),
         )
     by = _later(last["intent_at"], policy.dag_deadline)
+    if is_stuck(last):
+        return Next(
+            "nothing more of its DAG runs before the cause of the hold is mended and it is released in the queue"
+            f" (condor_release, jobsub_release); meanwhile it is looked at; {verdict}",
+            by,
+            True,
+            (f"desgw-daemon queue remove --dag {exposure['expnum']}",),
+        )
     return Next(f"each cycle looks at what its CCDs have left (1 to 5 h each, once they run); {verdict}", by)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from desgw_daemon.cli.dagwords import held_words, is_stuck, jobs_cell
+from desgw_daemon.cli.dagwords import held_words, is_stuck, is_under_way, jobs_cell
 from desgw_daemon.cli.screen import Screen
 from desgw_daemon.report.statustypes import ExposureStatus, SubmissionStatus
 
@@ -115,6 +115,10 @@ def _columns(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta
             return e["as_of"] or "-"
         return screen.when(e["as_of"]) if e["state"] in _MAY_CHANGE and is_old(e, screen, interval) else ""
 
+    def jobs(e: ExposureStatus) -> str:
+        """On a terminal those of DAGs that are under way only."""
+        return jobs_cell(e["submission"]) if pipe or is_under_way(e["submission"]) else ""
+
     columns = [
         _Column("SEASON", True, lambda e: str(e["season"])),
         _Column("NITE", False, lambda e: e["nite"] or "unknown"),
@@ -130,10 +134,8 @@ def _columns(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta
     ]
     if pipe or any(_rare(e) != _NO_RARE for e in nite):
         columns.append(_Column("M/B/L", False, lambda e: _rare(e) if pipe or _rare(e) != _NO_RARE else ""))
-    if screen.width is None or (
-        screen.width >= _ROOM_FOR_JOBS and any(jobs_cell(e["submission"]) != "-" for e in nite)
-    ):
-        columns.append(_Column("W/R/D/F/H", False, lambda e: jobs_cell(e["submission"])))
+    if screen.width is None or (screen.width >= _ROOM_FOR_JOBS and any(map(jobs, nite))):
+        columns.append(_Column("W/R/D/F/H", False, jobs))
     if pipe:
         columns.append(_Column("JOB", False, lambda e: _job(e["submission"])))
     columns += [

@@ -85,8 +85,8 @@ def silence_lines(status: Status, screen: Screen) -> list[Line]:
 
 
 def _silence(silence: Silence, screen: Screen) -> str:
-    since = f"{screen.when(silence['since'])}{'' if screen.width is None else 'Z'} ({screen.ago(silence['since'])})"
-    words = f"{_SILENT[silence['what']]} has been silent since {since}: {silence['problem']}: {silence['means']}."
+    since = f"{screen.when(silence['since'])}{'' if screen.width is None else 'Z'}, for {screen.ago(silence['since'])}"
+    words = f"{_SILENT[silence['what']]} has been silent since {since} ({silence['problem']}): {silence['means']}."
     return screen.wrapped(screen.said(words))
 
 
@@ -94,8 +94,8 @@ def disagreement_line(exposure: ExposureStatus, screen: Screen, *, first: str) -
     """In what the queue and /pnfs do not say the same of an exposure; nothing where they do."""
     if exposure["disagreement"] is None or exposure["disagreement_since"] is None:
         return []
-    since = f"since {screen.when(exposure['disagreement_since'])} ({screen.ago(exposure['disagreement_since'])})"
-    words = f"{since} the queue and /pnfs do not say the same: {exposure['disagreement']}"
+    since = f"{screen.when(exposure['disagreement_since'])} ({screen.ago(exposure['disagreement_since'])})"
+    words = f"the queue and /pnfs disagree since {since}: {exposure['disagreement']}"
     return [(screen.wrapped(screen.said(words), first=first, indent=len(first)), "yellow")]
 
 
@@ -105,7 +105,7 @@ def _disagreement_lines(status: Status, screen: Screen) -> list[Line]:
         for exposure in status["exposures"]
         for line in disagreement_line(exposure, screen, first=f"  {exposure['expnum']}  ")
     ]
-    return [("Where the queue and /pnfs disagree:", "bold"), *lines, ("", None)] if lines else []
+    return [*lines, ("", None)] if lines else []
 
 
 def _alert_lines(alerts: list[AlertStatus], screen: Screen) -> list[Line]:

@@ -6,7 +6,6 @@ It is shown, and nothing is done about it: a submission is judged by the queue o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -39,7 +38,7 @@ def disagreement(exposure: Exposure, foreign_dags: Iterable[ForeignDag], policy:
     if submission is not None and exposure.state not in _CLOSED:
         sentences += _no_output(exposure, submission, policy, now)
         sentences += _no_submission(exposure, submission, policy)
-    return ". ".join(sentences) or None
+    return "; besides, ".join(sentences) or None
 
 
 def disagreement_alerts(snapshot: Snapshot) -> list[AlertWanted]:
@@ -47,15 +46,15 @@ def disagreement_alerts(snapshot: Snapshot) -> list[AlertWanted]:
     found = [exposure for exposure in snapshot.exposures if exposure.disagreement is not None]
     if not found:
         return []
-    first = found[0]
+    since = min((e.disagreement_since for e in found if e.disagreement_since is not None), default=None)
     return [
         AlertWanted(
             key="disagreement",
             rule="disagreement",
             severity="warning",
             text=f"the queue and /pnfs do not say the same of {plural(len(found), 'exposure')}:"
-            f" {some(str(e.expnum) for e in found)}. The first, {first.expnum}, since {at(first.disagreement_since)}:"
-            f" {first.disagreement}. `desgw-daemon status` shows all of them; nothing is done about it by itself",
+            f" {some(str(e.expnum) for e in found)}, the first since {at(since)}. `desgw-daemon status` says in what;"
+            " nothing is done about it by itself",
         )
     ]
 
@@ -69,25 +68,19 @@ def _no_output(exposure: Exposure, submission: Submission, policy: Policy, now: 
     empty = [ccd.ccd for ccd in nothing_left if _should_have_left(exposure, submission, ccd.ccd)]
     if not empty:
         return
-    said = Counter(_of_its_job(exposure, ccd) for ccd in empty)
-    words = ", ".join(f"{count} {what}" for what, count in said.most_common())
     names = some(f"{exposure.band}_{ccd:02d}" for ccd in empty)
-    others = f" (of {len(nothing_left)} without output)" if len(empty) < len(nothing_left) else ""
+    others = f" (of {len(nothing_left)})" if len(empty) < len(nothing_left) else ""
+    known = all(job_of(exposure, ccd) is not None for ccd in empty)
+    said = "their jobs ended with exit code 0" if known else "all of its jobs ended well"
     yield (
-        f"its DAG ended at {at(ended)} ({submission.state}), and {plural(len(empty), 'CCD')}"
-        f"{others} left no output: {names}; of their jobs the queue says: {words}"
+        f"its DAG ended at {at(ended)} ({submission.state}): {plural(len(empty), 'CCD')} without output{others},"
+        f" although the queue says that {said}: {names}"
     )
 
 
 def _should_have_left(exposure: Exposure, submission: Submission, ccd: int) -> bool:
     node = job_of(exposure, ccd)
     return ended_well(node) if node is not None else submission.state is SubmissionState.DONE
-
-
-def _of_its_job(exposure: Exposure, ccd: int) -> str:
-    return (
-        "ended with exit code 0" if job_of(exposure, ccd) is not None else "not named (but all of the DAG ended well)"
-    )
 
 
 def _no_submission(exposure: Exposure, submission: Submission, policy: Policy) -> Iterator[str]:
