@@ -61,6 +61,8 @@ def tries_words(dag: SubmissionStatus) -> str | None:
     times = "once" if dag["tries"] == 1 else f"{dag['tries']} times"
     if dag["last_outcome"] is None:
         return f"handed over {times}; nobody knows yet what came of the last"
+    if dag["last_outcome"] == "accepted":
+        return f"handed over {times}, the last time accepted"
     cause = f" ({dag['last_cause']})" if dag["last_cause"] else ""
     return f"handed over {times}, the last: {dag['last_outcome']}{cause}: {dag['last_text'] or 'without a word'}"
 

@@ -43,7 +43,7 @@ _SAID_BELOW: Final = frozenset({"postprocessing", "done", "removed"})
 _NO_RARE: Final = "0/0/0"
 _GAP: Final = "  "
 #: A terminal that is narrower than this shows no jobs of DAGs in its tables.
-_ROOM_FOR_JOBS: Final = 150
+ROOM_FOR_JOBS: Final = 150
 #: A reason that has less room than this is put below its row.
 _NARROWEST: Final = 32
 _INDENT: Final = 4
@@ -134,7 +134,7 @@ def _columns(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta
     ]
     if pipe or any(_rare(e) != _NO_RARE for e in nite):
         columns.append(_Column("M/B/L", False, lambda e: _rare(e) if pipe or _rare(e) != _NO_RARE else ""))
-    if screen.width is None or (screen.width >= _ROOM_FOR_JOBS and any(map(jobs, nite))):
+    if screen.width is None or (screen.width >= ROOM_FOR_JOBS and any(map(jobs, nite))):
         columns.append(_Column("W/R/D/F/H", False, jobs))
     if pipe:
         columns.append(_Column("JOB", False, lambda e: _job(e["submission"])))

@@ -33,7 +33,7 @@ def show(args: argparse.Namespace) -> int:
         print("the queue is empty; `desgw-daemon status` shows what has left it")
         return 0
     print_table(
-        ["exposure", "band", "nite", "season", "prio", "state", "DAG", "tries", "queued", "reason"],
+        ["exposure", "band", "nite", "season", "prio", "state", "queued", "reason"],
         [
             [
                 str(row["expnum"]),
@@ -42,14 +42,12 @@ def show(args: argparse.Namespace) -> int:
                 str(row["season"]),
                 str(row["priority"]),
                 row["state"] + (" (held)" if row["held"] else ""),
-                _dag(row["submission"]),
-                str(row["submission"]["tries"]) if row["submission"] else "-",
                 row["queued_at"],
-                row["reason"],
+                _dag(row["submission"]) + row["reason"],
             ]
             for row in rows
         ],
-        right=["exposure", "season", "prio", "tries"],
+        right=["exposure", "season", "prio"],
     )
     return 0
 
@@ -64,9 +62,10 @@ def _rows(db: sqlite3.Connection, season: int | None) -> list[dict[str, Any]]:
 
 
 def _dag(submission: SubmissionStatus | None) -> str:
-    """Where its newest DAG is, and under which id."""
+    """Where its newest DAG is, under which id, and how often it was handed over: before the reason."""
     if submission is None:
-        return "-"
-    job = f" {submission['job_id']}" if submission["job_id"] else ""
-    cause = f" ({submission['last_cause']})" if submission["last_cause"] else ""
-    return f"{submission['state']}{job}{cause}"
+        return ""
+    job = f" as {submission['job_id']}" if submission["job_id"] else ""
+    cause = f": {submission['last_cause']}" if submission["last_cause"] else ""
+    tries = "1 try" if submission["tries"] == 1 else f"{submission['tries']} tries"
+    return f"[DAG {submission['state']}{job}, {tries}{cause}] "

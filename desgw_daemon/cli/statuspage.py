@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from desgw_daemon.cli.nights import Line, night_lines
+from desgw_daemon.cli.nights import ROOM_FOR_JOBS, Line, night_lines
 from desgw_daemon.cli.screen import Screen
 from desgw_daemon.report.status import Nite
 from desgw_daemon.report.statustypes import AlertStatus, Cycle, ExposureStatus, RunStatus, Silence, Status
@@ -15,8 +15,8 @@ from desgw_daemon.report.statustypes import AlertStatus, Cycle, ExposureStatus, 
 _RUNS_SHOWN: Final = 4
 _RUN_STYLES: Final = {"failed": "bold red", "lost": "bold red", "running": "cyan", "done": "dim"}
 _LEGEND: Final = (
-    "OK, FAIL, PEND(ing), M/B/L (missing/broken/lost): of 59 CCDs. FILES: forcephoto files found/expected."
-    " W/R/D/F/H: jobs of its DAG waiting/running/done/failed/held. Times: UTC."
+    "OK, FAIL, PEND(ing), M/B/L (missing/broken/lost): of 59 CCDs.{jobs} FILES: forcephoto files found/expected."
+    " Times: UTC."
     " Whole reasons: `desgw-daemon explain EXPNUM`."
 )
 _SILENT: Final = {
@@ -32,7 +32,8 @@ def status_lines(status: Status, screen: Screen, interval: timedelta, *, finishe
     lines = silence_lines(status, screen)
     lines += night_lines(status["exposures"], screen, interval)
     if status["exposures"] and screen.width is not None:
-        lines += [(screen.wrapped(_LEGEND), "dim"), ("", None)]
+        jobs = " W/R/D/F/H: jobs of its DAG waiting/running/done/failed/held." if screen.width >= ROOM_FOR_JOBS else ""
+        lines += [(screen.wrapped(_LEGEND.format(jobs=jobs)), "dim"), ("", None)]
     if not status["exposures"] and not finished:
         lines.append(("no exposures yet: `desgw-daemon queue add FILE --season N` queues some", None))
     if finished:
