@@ -176,7 +176,7 @@ class TestDaemon:
         cycle(night, ago=timedelta(seconds=3), ended=False)
         first = shown(cwd=night).splitlines()[0]
         assert first.startswith("/pnfs has been silent since 20")
-        assert first.endswith("Z (6 min): no answer within 5 min: what is said of CCDs and files is as of then.")
+        assert first.endswith("Z, for 6 min (no answer within 5 min): what is said of CCDs and files is as of then.")
         (silence,) = as_json(cwd=night)["silent"]
         assert (silence["what"], silence["problem"]) == ("pnfs", "no answer within 5 min")
         assert silence["means"] == "what is said of CCDs and files is as of then"
