@@ -125,23 +125,24 @@ def _newest(ccd: Ccd) -> float:
 
 
 def _still_there(exposure: Exposure, foreign_dags: Iterable[ForeignDag], policy: Policy) -> Iterator[str]:
-    """A DAG of ours that lives in the queue although it has ended for us, was never taken, or is there already."""
+    """A DAG of ours that lives in the queue although it has ended for us, or was never taken.
+
+    One that is there twice has an alert of its own (`queue_alerts`).
+    """
     mine = {submission.tag: submission for submission in exposure.submissions}
     for dag in foreign_dags:
         submission = mine.get(dag.tag)
         if submission is None or dag.state in ENDED:
             continue
-        if submission.state not in ENDED and dag.job_id == submission.job_id:
+        if submission.state not in ENDED and submission.job_id is not None:
             continue
         # The queue may take a moment to let go of one that ends.
         if submission.ended_at is not None and dag.as_of < submission.ended_at + 2 * policy.poll_interval:
             continue
         if submission.state in ENDED:
             ours = f"was {submission.state} at {at(submission.ended_at)}"
-        elif submission.job_id is None:
-            ours = "is not taken yet, as far as we know"
         else:
-            ours = f"is {submission.state} as {submission.job_id}"
+            ours = "is not taken yet, as far as we know"
         yield (
             f"its DAG {dag.tag} {ours}, but the queue has it as {dag.job_id} ({dag.state}, seen since"
             f" {at(dag.first_seen)}): what it writes mixes with that of any other. Have it removed from the queue if it"

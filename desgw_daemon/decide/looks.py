@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from desgw_daemon.decide.attempt import made_since
+from desgw_daemon.decide.attempt import made_since, overdue_at
 from desgw_daemon.decide.forcefiles import fresh_forcefiles
 from desgw_daemon.domain.facts import LookRequest
 from desgw_daemon.domain.names import ExposureKey
@@ -71,9 +71,7 @@ def _waits_in_queue(exposure: Exposure, policy: Policy, now: datetime) -> bool:
     """None of its jobs has started: nothing can have changed."""
     submission = exposure.own_submission
     return (
-        submission is not None
-        and submission.state is SubmissionState.QUEUED
-        and now < submission.intent_at + policy.dag_deadline
+        submission is not None and submission.state is SubmissionState.QUEUED and now < overdue_at(submission, policy)
     )
 
 

@@ -154,7 +154,10 @@ class DagStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherDag:
-    """A DAG with a tag of our kind that was not asked for: another daemon's, or one that nobody here remembers."""
+    """A DAG with a tag of our kind that was not asked for: another daemon's, or one that nobody here remembers.
+
+    Also a second job that lives under a tag that was asked for, besides the one in `Answered.dags`: a duplicate.
+    """
 
     tag: str
     expnum: int | None

@@ -19,6 +19,7 @@ from tests.grid.contract import Bench, EngineContract
 
 class HtcondorBench(Bench):
     survives = True
+    query_seconds = 30.0
 
     def engine(self) -> HtcondorEngine:
         return HtcondorEngine(
@@ -27,7 +28,7 @@ class HtcondorBench(Bench):
             prefix=(),
             options=(),
             timeout=timedelta(seconds=60),
-            query_timeout=timedelta(seconds=30),
+            query_timeout=timedelta(seconds=self.query_seconds),
         )
 
     def crash(self, tag: str) -> None:
