@@ -100,12 +100,15 @@ class HtcondorEngine(Engine):
 
     def find(self, tag: str) -> FindOutcome:
         """Ask queue and history, when no submission of this tag is under way any more."""
+        problem = self.under_way(tag)
+        return self._queue.find(tag) if problem is None else NoAnswer(problem)
+
+    def under_way(self, tag: str) -> str | None:
+        """Whether condor_submit_dag still runs, by its evidence of life."""
         try:
-            if submission.is_under_way(self._root / checked(tag)):
-                return NoAnswer("condor_submit_dag still runs")
+            return "condor_submit_dag still runs" if submission.is_under_way(self._root / checked(tag)) else None
         except OSError as error:
-            return NoAnswer(str(error))
-        return self._queue.find(tag)
+            return str(error)
 
     def status(self, tags: Collection[str]) -> StatusOutcome:
         """One condor_q for all of them, and one condor_history when some have left the queue."""
