@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from desgw_daemon.decide.disagree import disagreement_alerts
 from desgw_daemon.decide.looks import is_watched
 from desgw_daemon.decide.postproc import failed_run_of
 from desgw_daemon.decide.queue_alerts import queue_alerts
@@ -28,6 +29,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_runs(snapshot, policy, now),
         *_attention(snapshot),
         *queue_alerts(snapshot, policy, now),
+        *disagreement_alerts(snapshot),
         *_refresh_failed(snapshot),
         *_without_data(snapshot, policy, now),
         *_paused(snapshot, policy, now),

@@ -51,7 +51,8 @@ def _unknown(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
             rule="submission_unknown",
             severity="critical",
             text=f"{plural(len(in_doubt), 'submission')} of unknown outcome: {some(str(e.expnum) for e in in_doubt)}."
-            " Nothing is submitted twice; it is settled when the queue gives a sure answer",
+            " Nothing is submitted twice; it is settled when the queue gives a sure answer, or by somebody who knows:"
+            f" `desgw-daemon queue resolve {in_doubt[0].expnum} --adopt ID` or `--absent`",
         )
     ]
 

@@ -234,6 +234,15 @@ class Engine(ABC):
         before it submits anew.
         """
 
+    def under_way(self, tag: str) -> str | None:
+        """Why a submission of this tag may still come to something on this machine; None when none can any more.
+
+        Asked before a person's word is taken for the outcome. An engine that can tell it by its own files asks nothing
+        else: the queue is silent just when people resolve something by hand.
+        """
+        answer = self.find(tag)
+        return answer.reason if isinstance(answer, NoAnswer) else None
+
     @abstractmethod
     def status(self, tags: Collection[str]) -> StatusOutcome:
         """Where these DAGs are, in one query of each place however many they are. Changes nothing."""
