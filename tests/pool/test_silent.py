@@ -23,7 +23,7 @@ class TestSilentQueue:
 
     def test_frozen(self, pool: Pool, make_house: Callable[..., House]) -> None:
         house = make_house(
-            night_of(planned(FIRST), planned(SECOND), planned(ADOPTED), job=4000),
+            night_of(planned(FIRST), planned(SECOND), planned(ADOPTED), job=3000),
             {"submit.max_in_flight": "1", "submit.query_timeout": '"2 s"', "postproc.quiet_for": '"3 s"'},
         )
         season = str(house.season)
