@@ -106,7 +106,7 @@ class HtcondorEngine(Engine):
     def under_way(self, tag: str) -> str | None:
         """Whether condor_submit_dag still runs, by its evidence of life."""
         try:
-            return "condor_submit_dag still runs" if submission.is_under_way(self._root / checked(tag)) else None
+            return submission.under_way(self._root / checked(tag), self._timeout)
         except OSError as error:
             return str(error)
 

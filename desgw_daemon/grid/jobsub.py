@@ -135,9 +135,9 @@ class JobsubEngine(Engine):
 
     def find(self, tag: str) -> FindOutcome:
         """Ask everybody, when no submission of this tag is under way any more; and what the recorder has written."""
+        if problem := self.under_way(tag):
+            return NoAnswer(problem)
         try:
-            if submission.is_under_way(self._root / checked(tag)):
-                return NoAnswer("jobsub_submit_dag still runs")
             recorded = {folder: ids for folder in self._tries(tag) if (ids := _recorded(folder))}
         except OSError as error:
             return NoAnswer(str(error))
@@ -151,6 +151,13 @@ class JobsubEngine(Engine):
             return Found(tuple(dict.fromkeys(job_id for ids in recorded.values() for job_id in ids)))
         # Whoever asks knows the id, and no schedd does any more: it is gone.
         return answer
+
+    def under_way(self, tag: str) -> str | None:
+        """Whether jobsub_submit_dag still runs, by its evidence of life."""
+        try:
+            return submission.under_way(self._root / checked(tag), self._timeout)
+        except OSError as error:
+            return str(error)
 
     def status(self, tags: Collection[str]) -> StatusOutcome:
         """One question of each schedd for all of them, and one of its history when some have left the queue."""

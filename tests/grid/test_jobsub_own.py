@@ -271,6 +271,19 @@ class TestTaken:
         assert isinstance(place.submit(engine), Unclear)
         assert engine.find(TAG) == Absent()
 
+    def test_without_a_keeper_it_is_ended_after_its_time_out(self, place: Place) -> None:
+        """A command that hangs, and whose keeper somebody has killed, does not keep the outcome open for ever."""
+        place.jobsub.order(submit="frozen")
+        engine = place.engine()
+        assert isinstance(engine.submit(place.request()), Pending)
+        started = place.folder / "state" / TAG / "1" / "keeper" / "started"
+        record = json.loads(started.read_text())
+        os.kill(record["pid"], signal.SIGKILL)
+        still = engine.find(TAG)
+        assert isinstance(still, NoAnswer) and "its submit command runs since" in still.reason
+        started.write_text(json.dumps({**record, "at": record["at"] - 3600}))
+        until(lambda: engine.find(TAG), lambda found: found == Absent())
+
 
 class TestBeforeItSubmits:
     """The queue is asked for its own tag, and for a DAG of the same exposure."""
