@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -35,8 +37,6 @@ from tests.crash.points import Point, Points
 _WITHIN: Final = 300.0
 _HURRIED_PAUSE: Final = 0.05
 _ENDS: Final = {"done", "attention"}
-#: The exit code of a process whose time was up before the night was over.
-OUT_OF_TIME: Final = 75
 
 
 def main() -> int:
@@ -53,10 +53,10 @@ def main() -> int:
 def carry_out(order: dict[str, Any]) -> int:
     """One process of a night; its exit code.
 
-    order: sandbox (its folder); do (queue or cycles); log (a file for the points); hurry; seconds (after which it ends
-    with OUT_OF_TIME); and where it is to end: at (number of the side effect) or once (a file of places: at the first
-    one that is not in it yet; around: only those with one of these modules on the way; every: one in so many of these),
-    and after (just after it, instead of just before).
+    order: sandbox (its folder); do (queue or cycles); log (a file for the points); hurry; seconds (killed with -9 after
+    these, wherever it is); and where it is to end: at (number of the side effect) or once (a file of places: at the
+    first one that is not in it yet; around: only those with one of these modules on the way; every: one in so many of
+    these), and after (just after it, instead of just before).
     """
     sandbox = Path(order["sandbox"])
     out = os.open(sandbox / OUTPUT, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -72,7 +72,11 @@ def carry_out(order: dict[str, Any]) -> int:
     if order["do"] == "queue":
         season = json.loads((sandbox / "scenario.json").read_text())["season"]
         return command("queue", "add", *map(str, sorted((sandbox / "lists").glob("*.list"))), "--season", str(season))
-    deadline = time.monotonic() + order.get("seconds", _WITHIN)
+    if "seconds" in order:
+        end = threading.Timer(order["seconds"], os.kill, (os.getpid(), signal.SIGKILL))
+        end.daemon = True
+        end.start()
+    deadline = time.monotonic() + _WITHIN
     while time.monotonic() < deadline:
         if code := command("tick"):
             return code
@@ -82,8 +86,6 @@ def carry_out(order: dict[str, Any]) -> int:
             time.sleep(_HURRIED_PAUSE)
         else:
             wait_until_still(sandbox / "state", deadline)
-    if "seconds" in order:
-        return OUT_OF_TIME
     print("the night is not over", file=sys.stderr)
     return 70
 

@@ -18,7 +18,7 @@ import pytest
 
 from desgw_daemon.sandbox.scenario import PlannedExposure, Scenario, small_scenario
 from tests.condorpool import Pool
-from tests.crash.launcher import OUT_OF_TIME, is_over
+from tests.crash.launcher import is_over
 from tests.crash.nights import CHECKOUT, KILLED, Launcher, environment, told_by
 from tests.night.house import House
 
@@ -28,8 +28,6 @@ from .submits import Submits
 _AROUND: Final = ("act.submit", "grid.htcondor", "grid.submission", "store.submissions")
 #: How long a daemon lives at most before it is killed at random (seconds).
 _LIFE: Final = 4.0
-#: A daemon that comes to no step at which none was killed yet gives up after this (seconds).
-_QUIET_LIFE: Final = 6.0
 _SETTINGS: Final = {
     "submit.timeout": '"4 s"',
     "submit.query_timeout": '"3 s"',
@@ -118,26 +116,27 @@ class Lives:
         """All of them."""
         return self.at_random + self.at_steps
 
-    def until_step(self, *, after: bool) -> bool:
-        """Cycles, to the first step around a submission at which none was killed yet, just before or just after it.
-
-        Returns whether there was one.
+    def until_step(self, *, after: bool) -> None:
+        """Cycles, to the first step around a submission at which none was killed yet, just before or just after it. One
+        that comes to no such step is killed after a random time.
         """
         places = self._places.with_name(f"places-{'after' if after else 'before'}")
         places.touch()
+        known = len(places.read_text().splitlines())
         code = self._launcher.start(
             self._house.sandbox,
             do="cycles",
             hurry=True,
-            seconds=_QUIET_LIFE,
+            seconds=self._chance.uniform(1, _LIFE),
             once=str(places),
             around=_AROUND,
             every=self._every,
             after=after,
         )
-        assert code in (0, KILLED, OUT_OF_TIME), told_by(self._house.sandbox)
-        self.at_steps += code == KILLED
-        return code == KILLED
+        assert code in (0, KILLED), told_by(self._house.sandbox)
+        step = len(places.read_text().splitlines()) > known
+        self.at_steps += code == KILLED and step
+        self.at_random += code == KILLED and not step
 
     def until_chance(self) -> None:
         """`desgw-daemon run`, for a random time."""
@@ -188,8 +187,9 @@ class TestKilled:
             begun = time.monotonic()
             while not is_over(house.root) and not (lives.kills >= wanted and trouble.enough(often)):
                 trouble.go_on()
-                if not (lives.until_step(after=False) and lives.until_step(after=True)):
-                    lives.until_chance()
+                lives.until_step(after=False)
+                lives.until_step(after=True)
+                lives.until_chance()
             trouble.end()
         house.start()
         house.until(lambda: is_over(house.root), "the night is over")
