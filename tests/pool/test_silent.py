@@ -56,7 +56,7 @@ class TestSilentQueue:
         assert len(cycles) > 2 and all(row["engine_problem"] and not row["error"] for row in cycles)
 
         pool.thaw_schedd()
-        house.wait_for("done", SECOND)
+        house.wait_for("processing", SECOND)
         house.until(lambda: house.alerts("engine_silent")[0]["cleared_at"], "the alert is cleared")
         assert house.history(FIRST, "submission")[-1] == "done"
         house.stop()
