@@ -49,8 +49,7 @@ class TestTwoDaemons:
                 lambda: tag in second.exposure(SHARED)["reason"], "the second one waits for the first one's DAG"
             )
             first.wait_for("done", SHARED)
-            second.wait_for("done", SHARED)
-            second.wait_for("processing", OWN)
+            second.wait_for("done", SHARED, OWN)
         finally:
             second.close()
         tags = Counter(dag["DesgwTag"] for dag in pool.dags() if dag["DesgwTag"].startswith(f"dp{season}_"))
