@@ -146,7 +146,7 @@ class TestWhileItIsUnderWay:
         ticks_until(house, "submitting")
         for words in (["--absent"], ["--adopt", "163.0"]):
             line = house.refused("queue", "resolve", str(EXPNUM), *words, code=1)
-            assert "its submission may still come to something: condor_submit_dag still runs" in line
+            assert "its submission may still come to something: its submit command runs since 20" in line
         pool.hang(False)
         house.until(lambda: list(house.state.glob("htcondor/*/1/keeper/exit")), "it has ended")
         assert house.command("queue", "resolve", str(EXPNUM), "--absent").returncode == 0
