@@ -6,7 +6,9 @@ The long forms run with DESGW_SOAK=1 (`make soak`), and their counts then make d
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +24,8 @@ _RESULTS: Final = Path(__file__).parents[1] / "docs" / "soak.md"
 _HEAD: Final = """\
 # What the long suites counted
 
-Written by `make soak`. `make test` runs the same tests in a short form, and says at its end what it counted.
+Written by `make soak`: each line when its own suite was last run to its end, with the day and the commit. `make test`
+runs the same tests in a short form, and says at its end what it counted.
 
 """
 
@@ -54,4 +57,15 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
     for line in sorted(lines):
         terminalreporter.line(line)
     if os.environ.get("DESGW_SOAK") == "1" and exitstatus == 0:
-        _RESULTS.write_text(_HEAD + "".join(f"{line}\n" for line in sorted(lines)))
+        _keep(lines)
+
+
+def _keep(lines: list[str]) -> None:
+    """Into docs/soak.md, each line in the place of an older one of its test: one long suite can be run by itself."""
+    command = ("git", "log", "-1", "--format=%h")
+    commit = subprocess.run(command, cwd=_RESULTS.parent, capture_output=True, text=True).stdout.strip()
+    when = f" ({datetime.now(UTC):%Y-%m-%d}{', ' + commit if commit else ''})"
+    old = _RESULTS.read_text().splitlines() if _RESULTS.exists() else []
+    kept = {line.partition("`: ")[0]: line for line in old if line.startswith("- `")}
+    kept |= {line.partition("`: ")[0]: line + when for line in lines}
+    _RESULTS.write_text(_HEAD + "".join(f"{kept[test]}\n" for test in sorted(kept)))

@@ -140,37 +140,17 @@ def _release(args: argparse.Namespace) -> int:
 
 
 def _remove(args: argparse.Namespace) -> int:
+    from desgw_daemon.cli.queue_end_dag import end_dags
     from desgw_daemon.store.queue import remove
 
     if args.dag:
-        return _end_dags(args)
+        return end_dags(args)
     return _each(
         args,
         lambda connection, exposure: (
             "removed" if remove(connection, exposure, who=who(), at=utc_now()) else "was removed already"
         ),
     )
-
-
-def _end_dags(args: argparse.Namespace) -> int:
-    """Order the end of DAGs. What they have done stays; the exposures are judged by it as after any end."""
-    from desgw_daemon.grid.engine import Asked, NoAnswer
-    from desgw_daemon.store.queue import note_removal, submission_in_flight
-    from desgw_daemon.wiring import engine_of
-
-    config = open_config(args).config
-
-    def end(connection: Connection, exposure: Exposure) -> str:
-        submission = submission_in_flight(exposure)
-        match engine_of(config, submission.engine).remove(submission.tag):
-            case Asked():
-                note_removal(connection, submission, who=who(), at=utc_now())
-                return f"its DAG {submission.tag} is being ended; then `queue retry` or `queue remove` can follow"
-            case NoAnswer(reason):
-                raise Refused(f"{exposure.label}: the queue gives no answer: {reason}; try again")
-        raise Refused(f"{exposure.label}: the queue does not know its DAG {submission.tag}; the daemon finds out")
-
-    return _each(args, end)
 
 
 def _retry(args: argparse.Namespace) -> int:

@@ -177,6 +177,13 @@ def submitting(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: date
                 f"its DAG was refused: {submission.reason} (see dag_submission_{exposure.expnum}.out). Mend the cause,"
                 f" then `desgw-daemon queue retry {exposure.expnum}`",
             )
+        case SubmissionState.REMOVED if submission.job_id is None:
+            return move(
+                exposure,
+                ExposureState.ATTENTION,
+                f"its DAG was never submitted: {submission.reason}. `desgw-daemon queue retry {exposure.expnum}` makes"
+                f" a new one, `desgw-daemon queue remove {exposure.expnum}` takes the exposure out",
+            )
     return move(exposure, ExposureState.PROCESSING, f"its DAG was submitted as {submission.job_id or submission.tag}")
 
 

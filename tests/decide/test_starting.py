@@ -275,6 +275,17 @@ class TestSubmitting:
         assert action.after is ExposureState.ATTENTION
         assert f"its DAG was refused: Syntax Error at line 3 (see dag_submission_{EXPNUM}.out)" in action.reason
 
+    def test_given_up_before_it_was_taken(self) -> None:
+        """Nothing of it ever ran: its CCDs are not waited for."""
+        gone = submission(state=SubmissionState.REMOVED, job_id=None, reason="given up by hand", ended_at=START)
+        action = action_for(made(submissions=(gone,)))
+        assert isinstance(action, Move)
+        assert action.after is ExposureState.ATTENTION
+        assert action.reason == (
+            f"its DAG was never submitted: given up by hand. `desgw-daemon queue retry {EXPNUM}` makes a new one,"
+            f" `desgw-daemon queue remove {EXPNUM}` takes the exposure out"
+        )
+
     @pytest.mark.parametrize(
         "state",
         sorted(

@@ -4,6 +4,7 @@ queue.json, history.json   what the queue and the history have, whatever is aske
 silent                     while it is there, neither answers
 hang                       while it is there, a submission goes on
 said                       what a submission prints in the end
+then.json                  what the queue has after the next submission
 submitted                  a line for each submission
 """
 
@@ -23,6 +24,7 @@ condor_q | condor_history)
 condor_submit_dag)
   echo "$*" >> "$here/submitted"
   while [ -e "$here/hang" ]; do sleep 0.02; done
+  [ -e "$here/then.json" ] && mv "$here/then.json" "$here/queue.json"
   cat "$here/said"
   ;;
 esac
@@ -50,6 +52,10 @@ class FilePool:
     def queue(self, ads: list[dict[str, Any]]) -> None:
         """What is in the queue from now on."""
         (self.folder / "queue.json").write_text(json.dumps(ads))
+
+    def takes(self, ads: list[dict[str, Any]]) -> None:
+        """What is in the queue as soon as something is submitted."""
+        (self.folder / "then.json").write_text(json.dumps(ads))
 
     def history(self, ads: list[dict[str, Any]]) -> None:
         """What has left it."""

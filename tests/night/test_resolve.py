@@ -83,7 +83,7 @@ class TestAdopt:
     def test_the_id_of_another(self, house: House, pool: FilePool) -> None:
         house.ok("queue", "add", "938525", "--season", "2206", "--priority", "1")
         house.ok("queue", "hold", str(EXPNUM))
-        pool.queue([dag_ad(TAG.replace("938524", "938525"), 938525)])
+        pool.takes([dag_ad(TAG.replace("938524", "938525"), 938525)])
         ticks_until(house, "running", 938525)
         pool.queue([])
         house.ok("queue", "release", str(EXPNUM))
@@ -128,14 +128,14 @@ class TestAbsent:
 
     def test_one_that_the_queue_had(self, house: House, pool: FilePool) -> None:
         """It is not submitted again: its CCDs are judged by what it has left."""
-        pool.queue([dag_ad(TAG, EXPNUM)])
+        pool.takes([dag_ad(TAG, EXPNUM)])
         ticks_until(house, "running")
         pool.queue([])
         ticks_until(house, "unknown")
         assert "taken for lost: its CCDs are judged" in house.ok("queue", "resolve", str(EXPNUM), "--absent")
         assert submission(house)["state"] == "lost"
         house.until(lambda: house.tick() and house.exposure(EXPNUM)["state"] == "attention", "it is judged")
-        assert pool.submissions() == 0
+        assert pool.submissions() == 1
 
 
 class TestWhileItIsUnderWay:
@@ -146,7 +146,7 @@ class TestWhileItIsUnderWay:
         ticks_until(house, "submitting")
         for words in (["--absent"], ["--adopt", "163.0"]):
             line = house.refused("queue", "resolve", str(EXPNUM), *words, code=1)
-            assert "its submission may still come to something: condor_submit_dag still runs" in line
+            assert "its submission may still come to something: its submit command runs since 20" in line
         pool.hang(False)
         house.until(lambda: list(house.state.glob("htcondor/*/1/keeper/exit")), "it has ended")
         assert house.command("queue", "resolve", str(EXPNUM), "--absent").returncode == 0
@@ -171,7 +171,7 @@ class TestRefused:
         assert "nothing is to be resolved: it is queued, and was never submitted" in line
 
     def test_known(self, house: House, pool: FilePool) -> None:
-        pool.queue([dag_ad(TAG, EXPNUM)])
+        pool.takes([dag_ad(TAG, EXPNUM)])
         ticks_until(house, "running")
         line = house.refused("queue", "resolve", str(EXPNUM), "--absent", code=1)
         assert f"nothing is to be resolved: its DAG {TAG} is running as 163.0" in line

@@ -59,7 +59,7 @@ class TestJobs:
     """The jobs of a DAG are counted by what they do, with its id, its engine, and how often it was handed over."""
 
     def test_everywhere(self, house: House, pool: FilePool) -> None:
-        pool.queue([counted(), job_ad("012_SEdiff_c07", 1, 5, HoldReason=MEMORY)])
+        pool.takes([counted(), job_ad("012_SEdiff_c07", 1, 5, HoldReason=MEMORY)])
         ticks_until(house, "running")
         house.tick()
         dag = shown(house)["submission"]
@@ -78,7 +78,7 @@ class TestJobs:
         assert f"20 of 61 jobs done, 1 failed, 3 running, 1 held (012_SEdiff_c07: {MEMORY})" in row
 
     def test_a_held_one_needs_a_person(self, house: House, pool: FilePool) -> None:
-        pool.queue([counted(JobStatus=5, HoldReason="Job credentials are not available", DAG_NodesQueued=0)])
+        pool.takes([counted(JobStatus=5, HoldReason="Job credentials are not available", DAG_NodesQueued=0)])
         ticks_until(house, "held")
         since = shown(house)["submission"]["held_since"]
         house.tick()
@@ -105,7 +105,7 @@ class TestSilence:
     """A queue that is silent stands at the top of the page: since when, why, and what it means. What is known stays."""
 
     def test_at_the_top(self, house: House, pool: FilePool) -> None:
-        pool.queue([counted()])
+        pool.takes([counted()])
         ticks_until(house, "running")
         house.tick()
         known = shown(house)["submission"]
@@ -131,7 +131,7 @@ class TestEndedWithoutOutput:
     """CCDs without output are lost with what the queue knew; where that is a good end, it is shown as disagreement."""
 
     def test_lost(self, house: House, pool: FilePool) -> None:
-        pool.queue([counted()])
+        pool.takes([counted()])
         ticks_until(house, "running")
         pool.queue([])
         pool.history(
