@@ -54,7 +54,8 @@ class Sampler(threading.Thread):
             self.samples.append(len(ads))
             if ads and max(self.samples[-_STEADY:]) <= len(ads) == min(self.samples[-_STEADY:]):
                 clusters = [str(ad["ClusterId"]) for ad in ads]
-                subprocess.run([self._pool.bin / "condor_rm", *clusters], capture_output=True, check=True)
+                # It ends with 1 when one of them has left the queue meanwhile.
+                subprocess.run([self._pool.bin / "condor_rm", *clusters], capture_output=True, check=False)
 
     def end(self) -> None:
         """No more samples."""
