@@ -159,9 +159,9 @@ class TestShow:
         assert list(rows) == ["KEY", *keys()]
         origin = f"{folder}/daemon.toml"
         assert rows["paths.state"].split() == [f'"{folder}/state"', "line", "2", "of", origin]
-        assert rows["poll.interval"].split() == ['"90', 's"', "line", "7", "of", origin]
-        assert rows["dagmaker.prefix"].split() == ['["a",', '"b"]', "line", "9", "of", origin]
-        assert rows["log.file"].split() == ['""', "line", "11", "of", origin]
+        assert rows["poll.interval"].split() == ['"90', 's"', "line", "9", "of", origin]
+        assert rows["dagmaker.prefix"].split() == ['["a",', '"b"]', "line", "11", "of", origin]
+        assert rows["log.file"].split() == ['""', "line", "13", "of", origin]
         assert rows["postproc.auto"].split() == ["true", "default"]
         assert rows["readiness.min_forcefile_fraction"].split() == ["0.5", "default"]
 
