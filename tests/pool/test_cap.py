@@ -21,19 +21,20 @@ from tests.night.house import House
 
 from .submits import Submits
 
-#: Samples in which the number of DAGs was the same: then there will be no more of them before one has ended.
-_STEADY: Final = 3
 _EVERY_S: Final = 1.0
 
 
 class Sampler(threading.Thread):
-    """Asks the pool each second for the DAGs in its queue. When they have become no more for a while, it removes them,
-    as people do with condor_rm: their jobs never run.
+    """Asks the pool each second for the DAGs in its queue. When there are as many as the cap in two samples, or no more
+    will come, it removes them, as people do with condor_rm: their jobs never run.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, cap: int, exposures: int) -> None:
         super().__init__()
         self._pool = pool
+        self._cap = cap
+        self._exposures = exposures
+        self._seen: set[str] = set()
         self._over = threading.Event()
         self.samples: list[int] = []
 
@@ -52,8 +53,10 @@ class Sampler(threading.Thread):
             said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
             ads: list[dict[str, Any]] = json.loads(said or "[]")
             self.samples.append(len(ads))
-            if ads and max(self.samples[-_STEADY:]) <= len(ads) == min(self.samples[-_STEADY:]):
-                clusters = [str(ad["ClusterId"]) for ad in ads]
+            clusters = [str(ad["ClusterId"]) for ad in ads]
+            self._seen.update(clusters)
+            full = min(self.samples[-2:]) >= self._cap
+            if clusters and (full or len(self._seen) == self._exposures):
                 # It ends with 1 when one of them has left the queue meanwhile.
                 subprocess.run([self._pool.bin / "condor_rm", *clusters], capture_output=True, check=False)
 
@@ -69,7 +72,7 @@ def long_queue(exposures: int) -> Scenario:
     return replace(
         small,
         exposures=tuple(PlannedExposure(expnum=938000 + i, nite="20200304", band="i") for i in range(exposures)),
-        watch=replace(small.watch, interval=timedelta(milliseconds=500), dagmaker_max_at_once=20),
+        watch=replace(small.watch, interval=timedelta(milliseconds=500)),
     )
 
 
@@ -91,13 +94,14 @@ class TestCap:
         counted: Callable[[str], None],
     ) -> None:
         exposures = 300 if long_form else 6
-        house = make_house(long_queue(exposures), {"submit.max_in_flight": str(cap)})
+        caps = {"submit.max_in_flight": str(cap), "dagmaker.max_at_once": str(max(20, cap))}
+        house = make_house(long_queue(exposures), caps)
         # The jobs never run: what is counted is DAGs, and 300 of them have 18 300 jobs.
         rc = house.sandbox.workflow / "dagmaker.rc"
         rc.write_text(rc.read_text().replace('JOBSUB_OPTS="', 'JOBSUB_OPTS="--append_condor_requirements=FALSE '))
         lists = [str(path) for path in house.sandbox.lists]
         house.ok("queue", "add", *lists, "--season", str(house.season))
-        sampler = Sampler(pool)
+        sampler = Sampler(pool, cap=cap, exposures=exposures)
         sampler.start()
         begun = time.monotonic()
         try:
