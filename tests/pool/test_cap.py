@@ -94,7 +94,7 @@ class TestCap:
         counted: Callable[[str], None],
     ) -> None:
         exposures = 300 if long_form else 6
-        caps = {"submit.max_in_flight": str(cap), "dagmaker.max_at_once": str(max(20, cap))}
+        caps = {"submit.max_in_flight": str(cap), "dagmaker.max_at_once": str(min(50, max(20, cap)))}
         house = make_house(long_queue(exposures), caps)
         # The jobs never run: what is counted is DAGs, and 300 of them have 18 300 jobs.
         rc = house.sandbox.workflow / "dagmaker.rc"
