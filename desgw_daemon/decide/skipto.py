@@ -217,27 +217,29 @@ def _problem(start: Start, past: _Past, coming: NextRun, evidence: PostprocEvide
     maker = past.maker(start.made_in)
     if maker is not None and (maker.step or 0) < start.made_in:
         return f"run {maker.number} began at SKIPTO {maker.skipto} and came only to step {maker.step}"
+    found: dict[str, EvidenceFile] = {}
     for role in start.needs:
         file = evidence.files.get(role)
         if file is None:
             return _missing(role, evidence.files)
         if file.flaw is not None or (file.size == 0 and role not in MAY_BE_EMPTY):
             return f"{file.path} {file.flaw or 'is empty'}"
-        problem = (
-            _whose(file, maker, past)
-            or older_than(file, [evidence.files[name] for name in _before(role) if name in evidence.files])
-            or of_others(role, file, coming)
-            or (_by_others(file, past, evidence) if role == "hostmatchstatus" else None)
-        )
+        found[role] = file
+    # The lists first: they name the exposures that are others.
+    of_which = (of_others(role, file, coming) for role, file in reversed(found.items()))
+    for role, file in found.items():
+        problem = _whose(file, maker, past) or older_than(file, _before(role, evidence))
+        if problem is None and role == "hostmatchstatus":
+            problem = _by_others(file, past, evidence)
         if problem is not None:
             return problem
-    return None
+    return next((problem for problem in of_which if problem is not None), None)
 
 
-def _before(role: str) -> list[str]:
-    """What is made before it."""
+def _before(role: str, evidence: PostprocEvidence) -> list[EvidenceFile]:
+    """What is made before it, as far as it is there."""
     names = [name for start in STARTS for name in start.needs]
-    return names[: names.index(role)]
+    return [evidence.files[name] for name in names[: names.index(role)] if name in evidence.files]
 
 
 def _by_others(file: EvidenceFile, past: _Past, evidence: PostprocEvidence) -> str | None:

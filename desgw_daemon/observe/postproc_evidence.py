@@ -103,7 +103,7 @@ def _linked(path: Path) -> Path:
     """Where a link leads; the path itself when it is none."""
     try:
         return Path(os.path.normpath(path.parent / path.readlink()))
-    except OSError:
+    except (OSError, ValueError):
         return path
 
 

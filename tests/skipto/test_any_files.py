@@ -101,7 +101,7 @@ def cases(draw: st.DrawFn) -> Case:
 def lay_out(folder: Folder, case: Case, left: Mapping[tuple[int, ...], Contents]) -> None:
     """Put the files of a case into the folder."""
     mine, others = left[case.whose], left[FEWER if case.whose == BOTH else BOTH]
-    shutil.rmtree(folder.place / FORCEPHOTO / "..", ignore_errors=True)
+    shutil.rmtree((folder.place / FORCEPHOTO).parent, ignore_errors=True)
     for number, (role, place) in enumerate(PLACES.items()):
         path = folder.place / place
         path.parent.mkdir(parents=True, exist_ok=True)
