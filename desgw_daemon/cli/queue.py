@@ -1,4 +1,4 @@
-"""`queue add|list|hold|release|remove|retry|adopt`, `pause` and `resume`."""
+"""`queue add|list|hold|release|remove|retry|resolve|adopt`, `pause` and `resume`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from desgw_daemon.cli import queue_add, queue_adopt, queue_list
+from desgw_daemon.cli import queue_add, queue_adopt, queue_list, queue_resolve
 from desgw_daemon.cli.opening import (
     changing,
     exposure_number,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def add(sub: argparse._SubParsersAction[Any]) -> None:
     """Describe the commands."""
     queue = sub.add_parser("queue", help="put exposures into the queue, hold, release, remove or retry them")
-    what = queue.add_subparsers(metavar="add|list|hold|release|remove|retry|adopt", dest="what", required=True)
+    what = queue.add_subparsers(metavar="add|list|hold|release|remove|retry|resolve|adopt", dest="what", required=True)
     adding = what.add_parser(
         "add",
         help="add list files or exposure numbers",
@@ -63,6 +63,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     adopting.add_argument("--nite", metavar="YYYYMMDD")
     adopting.add_argument("--yes", action="store_true", help="do not ask")
     adopting.set_defaults(run=queue_adopt.adopt)
+    queue_resolve.add(what)
     for name, words, function in (
         ("hold", "start nothing new for exposures; what runs goes on", _hold),
         ("release", "let held exposures go on", _release),
@@ -139,37 +140,17 @@ def _release(args: argparse.Namespace) -> int:
 
 
 def _remove(args: argparse.Namespace) -> int:
+    from desgw_daemon.cli.queue_end_dag import end_dags
     from desgw_daemon.store.queue import remove
 
     if args.dag:
-        return _end_dags(args)
+        return end_dags(args)
     return _each(
         args,
         lambda connection, exposure: (
             "removed" if remove(connection, exposure, who=who(), at=utc_now()) else "was removed already"
         ),
     )
-
-
-def _end_dags(args: argparse.Namespace) -> int:
-    """Order the end of DAGs. What they have done stays; the exposures are judged by it as after any end."""
-    from desgw_daemon.grid.engine import Asked, NoAnswer
-    from desgw_daemon.store.queue import note_removal, submission_in_flight
-    from desgw_daemon.wiring import engine_of
-
-    config = open_config(args).config
-
-    def end(connection: Connection, exposure: Exposure) -> str:
-        submission = submission_in_flight(exposure)
-        match engine_of(config, submission.engine).remove(submission.tag):
-            case Asked():
-                note_removal(connection, submission, who=who(), at=utc_now())
-                return f"its DAG {submission.tag} is being ended; then `queue retry` or `queue remove` can follow"
-            case NoAnswer(reason):
-                raise Refused(f"{exposure.label}: the queue gives no answer: {reason}; try again")
-        raise Refused(f"{exposure.label}: the queue does not know its DAG {submission.tag}; the daemon finds out")
-
-    return _each(args, end)
 
 
 def _retry(args: argparse.Namespace) -> int:

@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import Connection, update
 
 from desgw_daemon.domain.snapshot import Exposure, Submission
-from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState, Ready
+from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState, Ready, SubmissionState
 from desgw_daemon.errors import Refused, UsageError
-from desgw_daemon.store.journal import move_exposure, note
+from desgw_daemon.store.journal import move_exposure, move_submission, note
 from desgw_daemon.store.load import table
 from desgw_daemon.store.looks import forget_looks
 from desgw_daemon.store.tables import ExposureRow
@@ -99,6 +99,17 @@ def submission_in_flight(exposure: Exposure) -> Submission:
     if found is None:
         raise Refused(f"{exposure.label}: no DAG of it may still run; `desgw-daemon queue remove {exposure.expnum}`")
     return found
+
+
+def give_up(connection: Connection, exposure: Exposure, submission: Submission, *, who: str, at: datetime) -> None:
+    """Do not submit a DAG that was refused so far, or waits to be submitted.
+
+    Raises Refused when it is being submitted meanwhile.
+    """
+    why = f"given up by hand before it was taken ({submission.reason or 'no answer yet'})"
+    values = {"ended_at": at}
+    if not move_submission(connection, submission, SubmissionState.REMOVED, at=at, why=why, who=who, values=values):
+        raise Refused(f"{exposure.label}: its DAG {submission.tag} is being submitted just now; try again")
 
 
 def note_removal(connection: Connection, submission: Submission, *, who: str, at: datetime) -> None:
