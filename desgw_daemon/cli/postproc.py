@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sqlite3
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from desgw_daemon.cli.opening import changing, looking, open_config, season_number, utc_now, who
@@ -96,6 +95,7 @@ def _runs(db: sqlite3.Connection, season: int | None) -> list[dict[str, Any]]:
         {
             **dict(row),
             "bands": json.loads(row["bands"]),
+            "evidence": json.loads(row["evidence"]),
             "expnums": sorted(int(expnum) for expnum in (row["expnums"] or "").split()),
         }
         for row in rows
@@ -140,9 +140,9 @@ def _run(args: argparse.Namespace) -> int:
 
 def _skipto(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json
-    from desgw_daemon.daemon.acting import skipto_for
+    from desgw_daemon.daemon.skipto import rows_to_keep, weigh
     from desgw_daemon.decide.postproc import fingerprint, members_of
-    from desgw_daemon.decide.words import plural
+    from desgw_daemon.decide.words import plural, some
     from desgw_daemon.store.load import load_snapshot
     from desgw_daemon.wiring import policy_of
 
@@ -151,18 +151,30 @@ def _skipto(args: argparse.Namespace) -> int:
     with looking(loaded) as connection:
         snapshot = load_snapshot(connection, scope="all")
     members = members_of(snapshot, season)
-    choice = skipto_for(
-        loaded.config.paths.postprocessing,
-        policy_of(loaded.config),
-        snapshot.runs,
-        season,
-        fingerprint(members),
-        tuple(e.expnum for e in members),
+    policy = policy_of(loaded.config)
+    weighed = weigh(
+        loaded.config, policy, snapshot.runs, season=season, members=members, fingerprint=fingerprint(members)
     )
+    choice, (upstream, why) = weighed.choice, weighed.upstream
+    expnums = [e.expnum for e in members]
     if args.json:
-        print_json({"season": season, "expnums": [e.expnum for e in members], **asdict(choice)})
+        print_json(
+            {
+                "season": season,
+                "policy": policy.postproc_skipto,
+                "expnums": expnums,
+                "bands": sorted({e.band for e in members if e.band}),
+                "skipto": choice.skipto,
+                "reason": choice.reason,
+                "rows": rows_to_keep(choice),
+                "ini": weighed.evidence.ini,
+                "upstream": {"skipto": upstream, "reason": why, "unsafe": True},
+            }
+        )
         return 0
-    print(f"season {season}, {plural(len(members), 'exposure')}: SKIPTO {choice.skipto}: {choice.reason}")
+    named = f" ({some(map(str, expnums))})" if expnums else ""
+    print(f"season {season}, {plural(len(members), 'exposure')}{named}: SKIPTO {choice.skipto}: {choice.reason}")
     for row in choice.rows:
         print(f"  {'yes' if row.possible else ' no'}  SKIPTO {row.skipto}: {row.reason}")
+    print(f"the older automation would start at {upstream or 'none'}, UNSAFE: {why}")
     return 0

@@ -158,15 +158,21 @@ class Postproc(Section):
     """When and how post-processing is run."""
 
     auto: bool = True
+    min_exposures: Annotated[int, Field(ge=1)] = 1
     quiet_for: Span = timedelta(minutes=30)
+    first_within: Span = timedelta(hours=1)
+    min_interval: Span = timedelta(minutes=30)
+    retries: Annotated[int, Field(ge=0)] = 2
+    retry_after: Span = timedelta(minutes=10)
     prefix: Words = ()
     python: Word = "python"
     program: InnerPath = Path("run_postproc.py")
     setup: InnerPath = Path("diffimg_setup.sh")
     template: InnerPath = Path("template_postproc.ini")
-    update_links: Literal["always", "never"] = "always"
+    update_links: Literal["when-files-changed", "always", "never"] = "when-files-changed"
     update_links_command: Command = ("./update_forcephoto_links.sh",)
-    skipto: Literal["evidence", "never"] = "evidence"
+    skipto: Literal["evidence", "upstream", "never"] = "evidence"
+    missing_folders: Literal["leave-out", "make"] = "leave-out"
     max_skipto: Annotated[int, Field(ge=0, le=7)] = 5
     setup_timeout: Span = timedelta(minutes=30)
     silent_after: Span = timedelta(hours=6)

@@ -10,6 +10,7 @@ from desgw_daemon.decide.looks import is_watched
 from desgw_daemon.decide.postproc import failed_run_of
 from desgw_daemon.decide.queue_alerts import queue_alerts
 from desgw_daemon.decide.refreshing import failed_refresh, lacks_data, waiting_for_data
+from desgw_daemon.decide.skipto import unsafe_alerts
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
@@ -27,6 +28,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_silent(snapshot, policy, now),
         *_credential(snapshot, policy, now),
         *_runs(snapshot, policy, now),
+        *unsafe_alerts(policy),
         *_attention(snapshot),
         *queue_alerts(snapshot, policy, now),
         *disagreement_alerts(snapshot),

@@ -205,6 +205,14 @@ class PostprocRun:
     step: int | None = None
     step_at: datetime | None = None
     reason: str | None = None
+    #: What it came to, beside its exit code: candidates, or one of the three ways of none; None while it is not known.
+    result: str | None = None
+    #: Exposures that were ready and did not go in: number and why.
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    #: Tells whether two runs are of the same forcephoto files (links).
+    files_fingerprint: str = ""
+    #: It was started by itself after the failure of this run.
+    retry_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

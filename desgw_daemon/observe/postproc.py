@@ -1,6 +1,6 @@
-"""What post-processing shows of itself: its ini, its progress, and the files that its steps leave.
+"""What post-processing shows of itself: its ini and its progress.
 
-Must not conclude a SKIPTO: it gives sizes and times. What cannot be read is not there.
+What cannot be read is not there. The files that its steps leave: postproc_evidence.py.
 """
 
 from __future__ import annotations
@@ -8,14 +8,10 @@ from __future__ import annotations
 import configparser
 import os
 import re
-import stat
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-
-from desgw_daemon.domain.facts import EvidenceFile
 
 _STEP: Final = re.compile(rb"^\s*Run STEP (\d+):", re.MULTILINE)
 #: How far from its end an output is searched for its last step (bytes), the next only when the one before
@@ -33,8 +29,6 @@ STATUS_ENTRIES: Final = (
     "plots",
     "web page",
 )
-#: The list of a run's exposures is short; more than this (bytes) is something else.
-_MOST_LIST: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +39,7 @@ class IniSettings:
     filename_1: str
     plusname: str
     combined_fits: str
+    light_curves: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +67,7 @@ def ini_settings(text: str) -> IniSettings:
         filename_1=value("masterlist", "filename_1"),
         plusname=value("truthtable", "plusname"),
         combined_fits=value("GWmakeDataFiles-real", "combined_fits"),
+        light_curves=value("GWmakeDataFiles-real", "outdir_data"),
     )
 
 
@@ -115,44 +111,3 @@ def read_status(folder: Path, season: int, started_at: datetime) -> StatusFile |
         complete=last == b"complete",
         at=datetime.fromtimestamp(written, UTC),
     )
-
-
-def read_evidence(postprocessing: Path, run_folders: Sequence[str], season: int) -> dict[str, EvidenceFile]:
-    """The files that a start above 0 would read, by role; those that are not there are left out.
-
-    run_folders: where the season's runs keep their ini, oldest first; the newest counts. One that is no ini
-    leaves no evidence.
-    """
-    inis = [path for folder in run_folders if (path := Path(folder) / f"postproc_{season}.ini").is_file()]
-    try:
-        settings = ini_settings(inis[-1].read_text("utf-8", "replace")) if inis else None
-    except (OSError, configparser.Error):
-        settings = None
-    if settings is None:
-        return {}
-    out = postprocessing / settings.outdir
-    places = {
-        "expniteband_df": out / "masterlist" / "expniteband_df.csv",
-        "filename_1": out / "masterlist" / settings.filename_1,
-        "step0_expnums": out / "checkoutputs" / "step0_expnums.txt",
-        "step0_blacklist": out / "checkoutputs" / "step0_a_blacklist.txt",
-        "hostmatchstatus": postprocessing / "hostmatchstatus.txt",
-        "truthplus": out / f"truthtable{season}" / settings.plusname,
-        "mastertableinfo": out / "mastertableinfo.npy",
-        "combined_fits": out / "makedatafiles" / settings.combined_fits,
-    }
-    return {role: file for role, place in places.items() if (file := _evidence(role, place)) is not None}
-
-
-def _evidence(role: str, path: Path) -> EvidenceFile | None:
-    expnums = None
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        if role == "step0_expnums":
-            with path.open("rb") as file:
-                expnums = tuple(int(number) for number in re.findall(rb"\b\d{6,7}\b", file.read(_MOST_LIST)))
-    except (OSError, ValueError):  # ValueError: a name with a NUL
-        return None
-    return EvidenceFile(path=str(path), size=status.st_size, mtime=status.st_mtime, expnums=expnums)

@@ -6,7 +6,7 @@ both succeed, and a person's hold or removal that came in between wins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -138,10 +138,11 @@ def claim_run(
     asked_by: str | None,
     why: str,
     at: datetime,
+    evidence: Sequence[Mapping[str, object]] = (),
 ) -> PostprocRun | None:
     """Write down that post-processing is about to start, with its exposures. None when it may not any more.
 
-    folder_of: template of its folder, with ``{number}``.
+    folder_of: template of its folder, with ``{number}``. evidence: what was weighed for its SKIPTO, a row a start.
     """
     if any(run.state in RUN_LIVE for run in load_runs(connection)) or not exposure_ids:
         return None
@@ -163,6 +164,7 @@ def claim_run(
             folder=folder_of.format(number=number),
             asked_by=asked_by,
             intent_at=at,
+            evidence=[dict(row) for row in evidence],
         )
     ).inserted_primary_key
     assert key is not None

@@ -310,7 +310,7 @@ def load_runs(connection: Connection) -> tuple[PostprocRun, ...]:
     found = []
     for row in connection.execute(select(runs).order_by(runs.c.season, runs.c.number)).mappings():
         values = dict(row)
-        for only_shown in ("skipto_reason", "asked_by"):
+        for only_shown in ("skipto_reason", "asked_by", "signal", "last_words", "list_name", "evidence"):
             del values[only_shown]
         values["state"] = RunState(values["state"])
         values["bands"] = tuple(values["bands"])

@@ -105,7 +105,7 @@ SELECT {_WHOSE}, m.attempt, m.state, m.exit_code, m.reason, m.folder, {_utc("m.i
 FROM dagmaker_run m JOIN exposure e ON e.id = m.exposure_id
 """,
     "v_postproc": f"""
-SELECT r.season, r.number, r.state, r.skipto, r.skipto_reason, r.step, r.exit_code, r.reason, r.bands,
+SELECT r.season, r.number, r.state, r.skipto, r.skipto_reason, r.evidence, r.step, r.exit_code, r.reason, r.bands,
   (SELECT count(*) FROM postproc_exposure p WHERE p.run_id = r.id) AS exposures,
   (SELECT group_concat(e.expnum, ' ') FROM postproc_exposure p JOIN exposure e ON e.id = p.exposure_id
    WHERE p.run_id = r.id) AS expnums,

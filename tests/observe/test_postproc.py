@@ -16,7 +16,6 @@ from desgw_daemon.observe.postproc import (
     STATUS_ENTRIES,
     IniSettings,
     ini_settings,
-    read_evidence,
     read_status,
     read_steps,
 )
@@ -40,6 +39,7 @@ Filename_1 = MasterExposureList_prelim.fits
 plusname = truthplus.tab
 
 [GWmakeDataFiles-real]
+outDir_data = LightCurvesReal
 combined_fits = datafiles_combined.fits ; packed
 """
 TEMPLATE = Path(__file__).parents[3] / "shared" / "data" / "template_postproc.ini"
@@ -48,6 +48,7 @@ SETTINGS = IniSettings(
     filename_1="MasterExposureList_prelim.fits",
     plusname="truthplus.tab",
     combined_fits="datafiles_combined.fits",
+    light_curves="LightCurvesReal",
 )
 
 
@@ -156,66 +157,3 @@ class TestStatus:
 
     def test_there_are_nine_entries_and_a_word(self) -> None:
         assert len(STATUS_ENTRIES) == 9
-
-
-class TestEvidence:
-    """The files of the SKIPTO table are found where the newest run's ini says, with sizes and times."""
-
-    def make(self, folder: Path) -> None:
-        out = folder / "outputs"
-        for name in ("masterlist", "checkoutputs", "truthtable2206", "makedatafiles"):
-            (out / name).mkdir(parents=True)
-        for path in (
-            out / "masterlist" / "expniteband_df.csv",
-            out / "masterlist" / "MasterExposureList_prelim.fits",
-            out / "checkoutputs" / "step0_a_blacklist.txt",
-            out / "truthtable2206" / "truthplus.tab",
-            out / "mastertableinfo.npy",
-            out / "makedatafiles" / "datafiles_combined.fits",
-            folder / "hostmatchstatus.txt",
-        ):
-            path.write_text("x")
-        (out / "checkoutputs" / "step0_expnums.txt").write_text("941225\n941226\n1041227\n")
-
-    def run_folder(self, folder: Path, text: str) -> str:
-        folder.mkdir()
-        (folder / "postproc_2206.ini").write_text(text)
-        return str(folder)
-
-    def test_all(self, tmp_path: Path) -> None:
-        self.make(tmp_path)
-        files = read_evidence(tmp_path, [self.run_folder(tmp_path / "run1", INI)], 2206)
-        assert set(files) == {
-            *("expniteband_df", "filename_1", "step0_expnums", "step0_blacklist"),
-            *("hostmatchstatus", "truthplus", "mastertableinfo", "combined_fits"),
-        }
-        assert files["step0_expnums"].expnums == (941225, 941226, 1041227)
-        assert files["truthplus"].size == 1
-        assert files["truthplus"].mtime == (tmp_path / "outputs/truthtable2206/truthplus.tab").stat().st_mtime
-
-    def test_what_is_missing_or_no_file_is_left_out(self, tmp_path: Path) -> None:
-        self.make(tmp_path)
-        (tmp_path / "outputs" / "mastertableinfo.npy").unlink()
-        (tmp_path / "outputs" / "truthtable2206" / "truthplus.tab").unlink()
-        (tmp_path / "outputs" / "truthtable2206" / "truthplus.tab").mkdir()
-        without_name = INI.replace("combined_fits = datafiles_combined.fits ; packed", "")
-        files = read_evidence(tmp_path, [self.run_folder(tmp_path / "run1", without_name)], 2206)
-        assert not {"mastertableinfo", "truthplus", "combined_fits"} & set(files)
-        assert "filename_1" in files
-
-    def test_the_newest_ini_counts(self, tmp_path: Path) -> None:
-        self.make(tmp_path)
-        runs = [
-            self.run_folder(tmp_path / "run1", INI),
-            self.run_folder(tmp_path / "run2", INI.replace("./outputs", "./elsewhere")),
-        ]
-        assert set(read_evidence(tmp_path, runs, 2206)) == {"hostmatchstatus"}
-
-    @pytest.mark.parametrize("text", ["no ini\n", "[general\n", "\0"])
-    def test_a_broken_ini_is_no_evidence(self, tmp_path: Path, text: str) -> None:
-        self.make(tmp_path)
-        assert read_evidence(tmp_path, [self.run_folder(tmp_path / "run1", text)], 2206) == {}
-
-    def test_no_run(self, tmp_path: Path) -> None:
-        self.make(tmp_path)
-        assert read_evidence(tmp_path, [str(tmp_path / "gone")], 2206) == {}
