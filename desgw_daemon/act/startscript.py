@@ -104,7 +104,7 @@ desgw_check() {{
         }}' "$desgw_run/forcefiles" "$desgw_run/links" | sort > "$desgw_run/links.lacking"
 }}
 desgw_lacking() {{  # some or few: the exposures of which only so many files are linked
-    awk -F '\\t' -v kind="$1" '$1 == kind && n++ < 10 {{ printf "%s%s (%s)", n > 1 ? ", " : "", $2, $3 }}
+    awk -F '\\t' -v kind="$1" '$1 == kind && n++ < 10 {{ printf "%s%s (%s)", (n > 1 ? ", " : ""), $2, $3 }}
         END {{ if (n > 10) printf " and %d more", n - 10 }}' "$desgw_run/links.lacking"
 }}
 {update}desgw_check

@@ -82,6 +82,8 @@ class Postproc:
     """How run_postproc.py behaves. dies: (step, before | middle | after) at which it ends with status 1."""
 
     dies: tuple[int, Literal["before", "middle", "after"]] | None = None
+    #: Where it stays until it is ordered otherwise.
+    stops: tuple[int, Literal["before", "middle", "after"]] | None = None
     #: Whether a CSV reader gets through {filename_1}, which any SKIPTO > 0 tries.
     prelim_readable: bool = True
     #: Fewer than ncore (8) end step 5 with status 1.
