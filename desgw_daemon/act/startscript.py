@@ -33,6 +33,7 @@ desgw_say() {{ printf '%s\\n' "$2" > "$desgw_run/$1.part" && mv "$desgw_run/$1.p
 desgw_note() {{ printf '%s\\n' "$1"; printf '%s\\n' "$1" >> "$desgw_run/notes"; }}
 # Held by this process, by run_postproc.py that it becomes, and by whatever that leaves running.
 desgw_lock() {{
+    [ -L "$1" ] && {{ echo "$1 is a link: take it away"; exit 1; }}
     [ -e "$1" ] || (umask 0; : >> "$1")
     {{ exec {{desgw_fd}}<> "$1"; }} 2> /dev/null || exec {{desgw_fd}}< "$1" || exit 1
     flock -w {lock_wait} "$desgw_fd" || {{ echo "$1 is held by $(cat "$1")"; exit 1; }}

@@ -70,12 +70,13 @@ def _status(args: argparse.Namespace) -> int:
         print("no run of post-processing yet; `desgw-daemon postproc plan` says what it waits for")
         return 0
     print_table(
-        ["season", "run", "state", "SKIPTO", "step", "exposures", "started", "ended", "reason"],
+        ["season", "run", "state", "result", "SKIPTO", "step", "exposures", "started", "ended", "reason"],
         [
             [
                 str(run["season"]),
                 str(run["number"]),
                 run["state"],
+                run["result"] or "-",
                 str(run["skipto"]),
                 "-" if run["step"] is None else str(run["step"]),
                 str(run["exposures"]),
@@ -98,6 +99,7 @@ def _runs(db: sqlite3.Connection, season: int | None) -> list[dict[str, Any]]:
         {
             **dict(row),
             "bands": json.loads(row["bands"]),
+            "notes": json.loads(row["notes"]),
             "expnums": sorted(int(expnum) for expnum in (row["expnums"] or "").split()),
         }
         for row in rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -121,14 +122,19 @@ class Place:
         return subprocess.run(self.command(**values), capture_output=True, text=True, check=False, timeout=60)
 
     @property
+    def seen_file(self) -> Path:
+        """Where the program says what it has seen."""
+        return self.folder / "seen"
+
+    @property
     def seen(self) -> dict[str, Any]:
         """What the program has seen."""
-        found: dict[str, Any] = json.loads((self.folder / "seen").read_text())
+        found: dict[str, Any] = json.loads(self.seen_file.read_text())
         return found
 
     @property
     def started(self) -> bool:
-        return (self.folder / "seen").exists()
+        return self.seen_file.exists()
 
     @property
     def notes(self) -> list[str]:
@@ -236,10 +242,25 @@ class TestLock:
                 fcntl.flock(file, fcntl.LOCK_UN)
                 assert started.wait(30) == 0
 
-    def test_a_file_of_another_account(self, place: Place) -> None:
-        place.host_lock.write_text("")
-        place.host_lock.chmod(0o444)
+    def test_one_that_can_only_be_read(self, place: Place) -> None:
+        """As another account's in a folder of all; a folder cannot be written to by root either."""
+        place.host_lock.mkdir()
         assert place.start().returncode == 0
+        fd = os.open(place.host_lock, os.O_RDONLY)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        place.seen_file.unlink()
+        with subprocess.Popen(place.command(), stdout=subprocess.PIPE, text=True) as second:
+            said, _ = second.communicate(timeout=60)
+        os.close(fd)
+        assert (second.returncode, place.started) == (1, False) and "host.lock is held by" in said
+
+    def test_a_link_of_somebody(self, place: Place) -> None:
+        mine = place.folder / "mine"
+        mine.write_text("precious")
+        place.host_lock.symlink_to(mine)
+        done = place.start()
+        assert (done.returncode, mine.read_text()) == (1, "precious")
+        assert "host.lock is a link: take it away" in done.stdout
 
 
 class TestLinks:

@@ -8,9 +8,11 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,8 +102,8 @@ class TestWhatTheLogSays:
         checked = folder / "outputs" / "checkoutputs"
         checked.mkdir(parents=True)
         (checked / "goodchecked.list").write_text("938524\n")
-        house.ok("season", "event", "2206", "--propid", "2019B-0353")
         house.ok("queue", "adopt", "--season", "2206", "--yes")
+        house.ok("season", "event", "2206", "--propid", "2019B-0353")
         house.start()
         house.wait_for("done", 938524)
         notes = json.loads(newest(house)["notes"])
@@ -238,6 +240,21 @@ class TestStop:
         house.cycles(2)
         assert newest(house)["number"] == 1
         assert len(house.log("postproc_stopped")) == 1
+
+    def test_the_daemon_does_what_the_command_could_not(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(938524), step=60_000))
+        put_results(house.sandbox, 938524)
+        house.ok("queue", "adopt", "--season", "2206", "--yes")
+        house.start()
+        house.until(lambda: newest(house).get("step") == 0, "it is at step 0")
+        # As by a command that was killed just after it had written down what it was to do.
+        with closing(sqlite3.connect(house.state / "desgw.db", timeout=60)) as database, database:
+            database.execute(
+                "UPDATE postproc_run SET stopped_by = 'observer', stopped_at = ?, stop_reason = 'wrong season'",
+                ("2026-11-22 02:14:05.000000",),
+            )
+        ended(house, 1, "failed")
+        assert newest(house)["reason"] == "stopped by observer at 2026-11-22T02:14:05Z (wrong season), at step 0"
 
 
 class TestKilled:
