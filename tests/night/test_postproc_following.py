@@ -117,7 +117,7 @@ class TestWhatTheLogSays:
             assert len([note for note in notes if words in note]) == 1, words
         house.until(lambda: (folder / "postproc_2206.ini").exists(), "theirs comes back")
         house.stop()
-        warned = [record["text"] for record in house.log("postproc_noted") if record["level"] == "warning"]
+        warned = [record["text"] for record in house.log("postproc_noted") if record["level"] == "WARNING"]
         assert len(warned) == len(notes)
         assert (folder / "postproc_2206.ini").read_text() == mine
         assert (folder / "postproc_9999.ini").exists()
@@ -255,6 +255,23 @@ class TestStop:
             )
         ended(house, 1, "failed")
         assert newest(house)["reason"] == "stopped by observer at 2026-11-22T02:14:05Z (wrong season), at step 0"
+
+    def test_before_it_has_begun(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(938524)))
+        put_results(house.sandbox, 938524)
+        house.ok("queue", "adopt", "--season", "2206", "--yes")
+        in_the_way = house.state / "runs"
+        in_the_way.write_text("no folder\n")
+        house.until(lambda: house.command("tick") and newest(house), "it is written down, and cannot be started")
+        assert newest(house)["state"] == "intent"
+        said = house.ok("postproc", "stop", "--season", "2206", "--yes")
+        assert "the daemon does it in its next cycle" in said and "no daemon works" in said
+        in_the_way.unlink()
+        house.tick()
+        run = newest(house)
+        assert (run["state"], run["list_name"]) == ("failed", None)
+        assert run["reason"].endswith("(no reason given), before it had begun")
+        assert house.runs("run_postproc.py") == []
 
 
 class TestKilled:
