@@ -275,6 +275,9 @@ class Exposure:
     unseen_problem: str | None = None
     #: Since when exposures.list, which could be read, is known to have no line for it.
     unlisted_since: datetime | None = None
+    #: In what the queue and /pnfs do not say the same, and since when.
+    disagreement: str | None = None
+    disagreement_since: datetime | None = None
     forcefiles_expected: int = 0
     forcefiles_found: int = 0
     forcefiles_missing: tuple[str, ...] = ()

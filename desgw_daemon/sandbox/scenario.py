@@ -6,7 +6,7 @@ The stand-ins read it from scenario.json; what must come of it (`end`, `ready`) 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Literal
 
@@ -75,6 +75,9 @@ class Watch:
     dagmaker_max_at_once: int = 3
     max_in_flight: int = 4
     local_slots: int = 4
+    #: A submission that was refused for a cause that passes is tried again after this.
+    retry_after: timedelta = timedelta(seconds=5)
+    query_timeout: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +170,7 @@ class Scenario:
 
     season: int = 2206
     exposures: tuple[PlannedExposure, ...]
+    engine: Literal["local", "htcondor"] = "local"
     pace: Pace = field(default_factory=Pace)
     watch: Watch = field(default_factory=Watch)
     postproc: Postproc = field(default_factory=Postproc)
@@ -201,6 +205,14 @@ def small_scenario(exposures: int = 2) -> Scenario:
             confirm_absent=timedelta(milliseconds=300),
         ),
     )
+
+
+def on_pool(scenario: Scenario, *, season: int) -> Scenario:
+    """The same night on a HTCondor pool, where a DAG takes its time to begin and to end, and jobs to be matched.
+
+    season: one of which the pool has never had a DAG.
+    """
+    return replace(scenario, engine="htcondor", season=season)
 
 
 def demo_scenario() -> Scenario:

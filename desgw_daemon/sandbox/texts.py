@@ -179,9 +179,11 @@ exposures_schema = ""
 refresh_every = {_span(watch.refresh_every)}
 
 [submit]
-engine = "local"
+engine = "{scenario.engine}"
 max_in_flight = {watch.max_in_flight}
 confirm_absent = {_span(watch.confirm_absent)}
+query_timeout = {_span(watch.query_timeout)}
+retry_after = {_span(watch.retry_after)}
 local_slots = {watch.local_slots}
 
 [readiness]
