@@ -19,9 +19,9 @@ from sqlalchemy import Engine
 from desgw_daemon.act.environment import child_environment, in_bash
 from desgw_daemon.act.inifile import fill_template, has_key
 from desgw_daemon.act.iniplace import IniPlace, ini_name, write_whole
+from desgw_daemon.act.runnotes import notes_of, unknown_event
 from desgw_daemon.act.startscript import ENVIRONMENT, FORCEFILES, LINKED, NOTES, STAGE, STAGES, Start, script_of
 from desgw_daemon.children import ensure_started, look, stop
-from desgw_daemon.decide.words import some
 from desgw_daemon.domain.event import Event
 from desgw_daemon.domain.snapshot import PostprocRun
 from desgw_daemon.domain.states import RunState
@@ -103,7 +103,7 @@ class Postprocessor:
                 timeout=None,
             )
         why = f"started with {len(run.expnums)} exposures at SKIPTO {run.skipto}"
-        if unknown := _unknown_event(known.event, run.season):
+        if unknown := unknown_event(known.event, run.season):
             why += f"; {unknown}"
         listed = next((path.name for path in folder.glob("complete_exposures_S*.list")), None)
         with writing(self._database) as connection:
@@ -207,7 +207,10 @@ class Postprocessor:
         write_whole(settings.folder / list_name, listing)
         aside = place.put(data, ours=ours)
         write_whole(folder / FORCEFILES, "".join(wanted.line for wanted in known.forcefiles).encode())
-        write_whole(folder / NOTES, "".join(f"{note}\n" for note in _notes(run, known, others, own, aside)).encode())
+        write_whole(
+            folder / NOTES,
+            "".join(f"{note}\n" for note in notes_of(run.season, known.event, others, own, aside)).encode(),
+        )
         start = Start(
             number=run.number,
             season=run.season,
@@ -283,36 +286,3 @@ def output_name(season: int, number: int) -> str:
 
 def _copy_of(run: PostprocRun) -> Path:
     return Path(run.folder) / ini_name(run.season)
-
-
-def _unknown_event(event: Event, season: int) -> str | None:
-    """What of the event nobody has said; the template has another event's."""
-    if not (unknown := event.unknown()):
-        return None
-    return (
-        f"{', '.join(unknown)} are the template's, since nobody said for which event season {season} is"
-        f" (`desgw-daemon season event {season}` does)"
-    )
-
-
-def _notes(run: PostprocRun, known: _Known, others: Sequence[str], own: Path | None, aside: Path | None) -> list[str]:
-    """What a person should know of the preparation."""
-    notes = []
-    if unknown := _unknown_event(known.event, run.season):
-        notes.append(unknown)
-    if aside is not None:
-        notes.append(
-            f"somebody's {ini_name(run.season)} was in the Post-Processing folder: it is {aside.name} while this run"
-            " lasts"
-        )
-    if others and own is not None:
-        notes.append(
-            f"other ini files are in the Post-Processing folder ({some(others)}); step 5 sources {own} instead of the"
-            " set-up, which would mix their seasons"
-        )
-    elif others:
-        notes.append(
-            f"other ini files are in the Post-Processing folder ({some(others)}): in step 5 the set-up may mix their"
-            " seasons. Take them away"
-        )
-    return notes
