@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from desgw_daemon.decide.disagree import disagreement_alerts
@@ -14,7 +14,7 @@ from desgw_daemon.decide.skipto import unsafe_alerts
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Snapshot
+from desgw_daemon.domain.snapshot import PostprocRun, Snapshot
 from desgw_daemon.domain.states import ExposureState, RunState
 
 _NEEDS_CREDENTIAL: Final = (ExposureState.QUEUED, ExposureState.MAKING, ExposureState.SUBMITTING)
@@ -125,7 +125,7 @@ def _runs(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted
                     f" {run.folder}. Mend the cause, then `desgw-daemon postproc run --season {run.season}`",
                 )
             )
-        elif run.state is RunState.RUNNING and now - heard >= policy.postproc_silent_after:
+        elif run.state is RunState.RUNNING and now - heard >= (limit := _silence(run, policy)):
             step = "before its first step" if run.step is None else f"in step {run.step}"
             alerts.append(
                 AlertWanted(
@@ -134,11 +134,19 @@ def _runs(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted
                     severity="warning",
                     season=run.season,
                     text=f"{name} has said nothing new since {at(heard)} ({step}), for more than"
-                    f" {span(policy.postproc_silent_after)}. It is never ended by the daemon: look at its output in"
-                    f" {run.folder}",
+                    f" {span(limit)}. It is never ended by the daemon: look at"
+                    f" postproc_run_{run.season}_{run.number}.out in the Post-Processing folder, and at {run.folder};"
+                    f" `desgw-daemon postproc stop --season {run.season}` ends it",
                 )
             )
     return alerts
+
+
+def _silence(run: PostprocRun, policy: Policy) -> timedelta:
+    """For how long a run may stay at its step."""
+    if run.step is None:
+        return policy.postproc_silent_after
+    return policy.postproc_silent_after_step.get(run.step, policy.postproc_silent_after)
 
 
 def _attention(snapshot: Snapshot) -> list[AlertWanted]:

@@ -92,6 +92,8 @@ class Postproc:
     how: Literal["error", "kill"] = "error"
     #: Before it has touched a file: what an earlier run has left says nothing of this one.
     dies_at_once: bool = False
+    #: Where it stays until it is ordered otherwise.
+    stops: tuple[int, Literal["before", "middle", "after"]] | None = None
     #: Whether a CSV reader gets through {filename_1}, which any SKIPTO > 0 tries.
     prelim_readable: bool = True
     #: Fewer than ncore (8) end step 5 with status 1.

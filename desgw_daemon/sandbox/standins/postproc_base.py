@@ -63,6 +63,8 @@ class Base:
         self.maybe_die(number, "after")
 
     def maybe_die(self, number: int, when: str) -> None:
+        while json.loads((HERE.parent / "scenario.json").read_text())["postproc"]["stops"] == [number, when]:
+            time.sleep(0.05)
         if self.orders["dies"] != [number, when]:
             return
         if self.orders["how"] == "kill":
