@@ -21,7 +21,7 @@ from desgw_daemon.act.inifile import fill_template
 from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.event import Event
 from desgw_daemon.domain.snapshot import PostprocRun
-from desgw_daemon.domain.states import RunState
+from desgw_daemon.domain.states import RUN_STAGES, RunState
 from desgw_daemon.errors import Refused
 from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.observe.postproc import ini_settings
@@ -38,7 +38,7 @@ _BYTES: Final = ("utf-8", "surrogateescape")
 #: The real one has 5 kB.
 _MOST_TEMPLATE: Final = 1_000_000
 #: Stages that the script writes down, in order.
-STAGES: Final = ("setup", "links", "trial", "program")
+STAGES: Final = RUN_STAGES
 
 _SCRIPT: Final = """\
 #!/bin/bash

@@ -141,7 +141,7 @@ def _run(args: argparse.Namespace) -> int:
 def _skipto(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json
     from desgw_daemon.daemon.acting import skipto_for
-    from desgw_daemon.decide.postproc import fingerprint, members_of
+    from desgw_daemon.decide.postproc_members import fingerprint, members_of
     from desgw_daemon.decide.words import plural
     from desgw_daemon.store.load import load_snapshot
     from desgw_daemon.wiring import policy_of

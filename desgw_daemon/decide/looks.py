@@ -24,7 +24,7 @@ def plan_looks(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[LookR
     idle: list[tuple[Exposure, ExposureKey]] = []
     for exposure in snapshot.exposures:
         key = exposure.key
-        if key is None or not is_watched(exposure):
+        if key is None or not (is_watched(exposure) or _is_wanted_again(exposure)):
             continue
         if recheck_is_asked(exposure):
             requests.append(_full(exposure, key))
@@ -47,6 +47,11 @@ def is_watched(exposure: Exposure) -> bool:
         submission = exposure.own_submission
         return exposure.watch_only or (submission is not None and submission.job_id is not None)
     return exposure.state in (ExposureState.PROCESSING, ExposureState.READY)
+
+
+def _is_wanted_again(exposure: Exposure) -> bool:
+    """One that is done is looked at only before its season's next run."""
+    return exposure.state is ExposureState.DONE and recheck_is_asked(exposure)
 
 
 def recheck_is_asked(exposure: Exposure) -> bool:

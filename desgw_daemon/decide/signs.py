@@ -133,6 +133,9 @@ def _state(
         if over:
             return CcdState.LOST, None, _kept(ccd, f"{ccd.reason}; {gone}")
         return CcdState.PENDING, None, ccd.reason
+    if ccd.state is CcdState.MISSING and not over:
+        # An empty folder, made late by whomever, is no sign.
+        over, gone = True, "its folder came after it was given up, and is empty"
     if ccd.fails:
         step = first_fail(ccd.fails)
         return CcdState.FAILED, step, "no template overlaps it" if step == NOOVERLAPS else f"failed at {step}"

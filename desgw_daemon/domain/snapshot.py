@@ -201,6 +201,8 @@ class PostprocRun:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     exit_code: int | None = None
+    #: What of its preparation it came to last (RUN_STAGES); the last of them is run_postproc.py itself.
+    stage: str | None = None
     #: Highest N of the lines `Run STEP N:` in its output.
     step: int | None = None
     step_at: datetime | None = None
@@ -269,6 +271,8 @@ class Exposure:
     unseen_problem: str | None = None
     #: Since when exposures.list, which could be read, is known to have no line for it.
     unlisted_since: datetime | None = None
+    #: Since when the blacklist of post-processing names it.
+    blacklisted_since: datetime | None = None
     forcefiles_expected: int = 0
     forcefiles_found: int = 0
     forcefiles_missing: tuple[str, ...] = ()

@@ -206,6 +206,7 @@ def _exposure(
         unseen_since=row["unseen_since"],
         unseen_problem=row["unseen_problem"],
         unlisted_since=row["unlisted_since"],
+        blacklisted_since=row["blacklisted_since"],
         forcefiles_expected=row["forcefiles_expected"],
         forcefiles_found=row["forcefiles_found"],
         forcefiles_missing=tuple(row["forcefiles_missing"]),

@@ -32,6 +32,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("postproc_run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("signal", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("stage", AutoString(), nullable=True))
         batch_op.add_column(sa.Column("result", AutoString(), nullable=True))
         batch_op.add_column(sa.Column("last_words", AutoString(), nullable=True))
         batch_op.add_column(sa.Column("list_name", AutoString(), nullable=True))
@@ -39,5 +40,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("left_out", sa.JSON(), server_default="{}", nullable=False))
         batch_op.add_column(sa.Column("files_fingerprint", AutoString(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("retry_of", sa.Integer(), nullable=True))
+    with op.batch_alter_table("exposure", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("blacklisted_since", UtcDateTime(), nullable=True))
 
     create_views(op.get_bind())
