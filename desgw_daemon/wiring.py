@@ -86,6 +86,7 @@ def policy_of(config: Config) -> Policy:
         # Long enough for the tick after the last look; never so short that a slow look is stale at once.
         postproc_look_fresh_for=max(10 * config.poll.interval, 2 * config.poll.look_deadline),
         postproc_silent_after=postproc.silent_after,
+        postproc_silent_after_step=postproc.silent_after_step,
         refresh_every=config.databases.refresh_every or None if config.databases.exposures else None,
     )
 
@@ -133,6 +134,24 @@ class Engines:
 def parameters_of(config: Config) -> Parameters:
     """dagmaker.rc, with the lock that the commands and the daemon share."""
     return Parameters(path=config.dagmaker_rc, locks=config.paths.state / "locks")
+
+
+def postproc_settings(config: Config) -> PostprocSettings:
+    """How a run of post-processing is prepared and started."""
+    return PostprocSettings(
+        folder=config.paths.postprocessing,
+        host_lock=config.postproc_host_lock,
+        program=config.postproc_program,
+        setup=config.postproc_setup,
+        template=config.postproc_template,
+        python=config.postproc.python,
+        prefix=config.postproc.prefix,
+        update_links=config.postproc.update_links,
+        links_command=config.postproc.update_links_command,
+        # An exposure goes on with more than this of its files, and so do their links.
+        linked_fraction=config.readiness.min_forcefile_fraction,
+        setup_timeout=config.postproc.setup_timeout,
+    )
 
 
 def credential_variable(config: Config) -> dict[str, str]:
@@ -193,19 +212,6 @@ def build(
             max_tries=config.submit.max_tries,
             clock=clock,
         ),
-        postprocessor=Postprocessor(
-            database=database,
-            settings=PostprocSettings(
-                folder=paths.postprocessing,
-                program=config.postproc_program,
-                setup=config.postproc_setup,
-                template=config.postproc_template,
-                python=config.postproc.python,
-                prefix=config.postproc.prefix,
-                update_links=config.postproc.update_links_command if config.postproc.update_links != "never" else None,
-                setup_timeout=config.postproc.setup_timeout,
-            ),
-            clock=clock,
-        ),
+        postprocessor=Postprocessor(database=database, settings=postproc_settings(config), clock=clock),
         refresher=Refresher(database=database, config_file=source.absolute(), state=paths.state),
     )

@@ -58,6 +58,14 @@ def fill_template(template: str, values: Mapping[str, str]) -> str:
     return filled
 
 
+def has_key(template: str, key: str) -> bool:
+    """Whether the template has a value for this key of [general]. False for what is no ini file."""
+    try:
+        return bool(_as_read(template).get(key))
+    except configparser.Error:
+        return False
+
+
 def _as_read(text: str) -> dict[str, str]:
     """[general] as Python 2 reads it. Raises configparser.Error."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";",), strict=False)

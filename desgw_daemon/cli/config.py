@@ -166,6 +166,8 @@ def _as_toml(value: object) -> str:
         return f'"{format_span(value)}"'
     if isinstance(value, tuple):
         return "[" + ", ".join(f'"{word}"' for word in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_as_toml(of)}" for key, of in value.items()) + " }"
     if isinstance(value, int | float):
         return f"{value:g}"
     return f'"{value if value is not None else ""}"'

@@ -25,6 +25,7 @@ from desgw_daemon.config.kinds import (
     Rate,
     Span,
     SpanOrZero,
+    SpansOfSteps,
     Word,
     Words,
 )
@@ -175,7 +176,9 @@ class Postproc(Section):
     missing_folders: Literal["leave-out", "make"] = "leave-out"
     max_skipto: Annotated[int, Field(ge=0, le=7)] = 5
     setup_timeout: Span = timedelta(minutes=30)
-    silent_after: Span = timedelta(hours=6)
+    silent_after: Span = timedelta(hours=2)
+    silent_after_step: SpansOfSteps = {2: timedelta(hours=8), 5: timedelta(hours=8)}
+    host_lock: InnerPath = Path("/tmp/desgw-postproc.lock")
 
 
 class Alerts(Section):
@@ -242,6 +245,11 @@ class Config(Section):
     def postproc_template(self) -> Path:
         """The template of the ini files."""
         return self.paths.postprocessing / self.postproc.template
+
+    @property
+    def postproc_host_lock(self) -> Path:
+        """What a run of post-processing holds, so that there is one on this host."""
+        return self.paths.state / self.postproc.host_lock
 
     @property
     def database(self) -> Path:

@@ -13,7 +13,7 @@ from desgw_daemon.decide import starting
 from desgw_daemon.decide.capacity import limit
 from desgw_daemon.decide.postproc import plan_postproc
 from desgw_daemon.decide.postproc_members import kept_out
-from desgw_daemon.decide.postproc_runs import RESULTS, Retry, heals_by_itself, next_retry, run_of, why_no_retry
+from desgw_daemon.decide.postproc_runs import Retry, heals_by_itself, next_retry, run_of, why_no_retry
 from desgw_daemon.decide.readiness import judge
 from desgw_daemon.decide.refreshing import plan_refresh
 from desgw_daemon.decide.steps import move, wait
@@ -24,6 +24,7 @@ from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
 from desgw_daemon.domain.states import (
     ExposureState,
     Ready,
+    RunResult,
     RunState,
     SubmissionState,
 )
@@ -145,11 +146,6 @@ def _postprocessing(snapshot: Snapshot, exposure: Exposure, retry: Retry | None,
     if run is None:
         return move(exposure, ExposureState.READY, "the run it was meant for was never written down")
     name = f"run {run.number} of season {run.season}"
-    if run.result is not None and run.result in RESULTS and run.state in (RunState.DONE, RunState.FAILED):
-        told = (
-            f"post-processing {name} ended at {at(run.ended_at)}: {RESULTS[run.result]}. That is a result, no failure"
-        )
-        return move(exposure, ExposureState.DONE, told)
     match run.state:
         case RunState.INTENT:
             return wait(exposure, f"post-processing {name} is being started since {at(run.intent_at)}")
@@ -158,7 +154,10 @@ def _postprocessing(snapshot: Snapshot, exposure: Exposure, retry: Retry | None,
             since = at(run.started_at or run.intent_at)
             return wait(exposure, f"post-processing {name} runs since {since}{step}; it is done when that ends well")
         case RunState.DONE:
-            return move(exposure, ExposureState.DONE, f"post-processing {name} ended well at {at(run.ended_at)}")
+            # No candidates is a result, and its words say so.
+            said = f": {run.reason}" if run.reason and run.result not in (None, RunResult.CANDIDATES) else ""
+            told = f"post-processing {name} ended well at {at(run.ended_at)}{said}"
+            return move(exposure, ExposureState.DONE, told)
     if retry is not None and retry.run.id == run.id:
         # It is ready as before, is looked at as before, and whoever holds or removes it is heard.
         return move(exposure, ExposureState.READY, retry.words(policy))

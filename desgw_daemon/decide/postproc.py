@@ -127,7 +127,7 @@ def _start(season: int, chosen: Chosen, why: str, request: PostprocRequest | Non
     members, unseen = chosen.members, chosen.unseen
     rechecks: list[Action] = [
         Recheck(exposure_id=e.id, expnum=e.expnum, reason="a last look before it goes to post-processing")
-        for e in unseen
+        for e in (*unseen, *chosen.ageing)
         if not recheck_is_asked(e)
     ]
     if unseen:

@@ -6,7 +6,7 @@ A run that ended well is no alert, nor one that is tried again by itself: both s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from desgw_daemon.decide.postproc_members import kept_out
 from desgw_daemon.decide.postproc_runs import failed_run_of, why_no_retry
@@ -23,7 +23,7 @@ def postproc_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterat
     for run in snapshot.runs:
         if run.id in stuck:
             yield _failed(snapshot, run, policy)
-        elif run.state is RunState.RUNNING and now - _heard(run) >= policy.postproc_silent_after:
+        elif run.state is RunState.RUNNING and now - _heard(run) >= _silence(run, policy):
             yield _silent(run, policy)
     yield from _left_out(snapshot, policy)
 
@@ -49,8 +49,17 @@ def _silent(run: PostprocRun, policy: Policy) -> AlertWanted:
         severity="warning",
         season=run.season,
         text=f"{_name(run)} has said nothing new since {at(_heard(run))} ({step}), for more than"
-        f" {span(policy.postproc_silent_after)}. It is never ended by the daemon: look at its output in {run.folder}",
+        f" {span(_silence(run, policy))}. It is never ended by the daemon: look at"
+        f" postproc_run_{run.season}_{run.number}.out in the Post-Processing folder, and at {run.folder};"
+        f" `desgw-daemon postproc stop --season {run.season}` ends it",
     )
+
+
+def _silence(run: PostprocRun, policy: Policy) -> timedelta:
+    """For how long a run may stay at its step."""
+    if run.step is None:
+        return policy.postproc_silent_after
+    return policy.postproc_silent_after_step.get(run.step, policy.postproc_silent_after)
 
 
 def _left_out(snapshot: Snapshot, policy: Policy) -> Iterator[AlertWanted]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from desgw_daemon.decide.postproc_runs import failed_run_of
 from desgw_daemon.decide.readiness import judge
@@ -27,12 +27,15 @@ from desgw_daemon.domain.states import CcdState, ExposureState, Ready
 class Chosen:
     """The exposures of a run that could start now.
 
-    members: those that go in. unseen: those of them whose last look is still to come. left_out: what could be expected
-    in it and is not, with the reason, by exposure id. make: CCDs whose empty folder is to be made, by exposure id.
+    members: those that go in. unseen: those of them whose last look is still to come. ageing: those whose look would be
+    too old before long; they are looked at together with the others, or some would always be too old for a start.
+    left_out: what could be expected in it and is not, with the reason, by exposure id. make: CCDs whose empty folder is
+    to be made, by exposure id.
     """
 
     members: tuple[Exposure, ...]
     unseen: tuple[Exposure, ...]
+    ageing: tuple[Exposure, ...]
     left_out: Mapping[int, str]
     make: Mapping[int, tuple[int, ...]]
 
@@ -77,20 +80,22 @@ def choose(
         if _may_go_in(snapshot, season, e, asked_for) and (only is None or e.id in only.exposures)
     )
     left_out = _dropped_at_last_look(snapshot, season, only)
-    members, unseen = [], []
+    members, unseen, ageing = [], [], []
     make = dict[int, tuple[int, ...]]()
     last_start = max((run.intent_at for run in snapshot.runs if run.season == season), default=None)
     for exposure in wanted:
-        looked = _looked_at(exposure, last_start, policy, now)
+        looked = _looked_at(exposure, last_start, _fresh_for(exposure, policy), now)
         if why := _why_left_out(exposure, looked, policy, now):
             left_out[exposure.id] = why
             continue
         members.append(exposure)
         if not looked:
             unseen.append(exposure)
+        elif not _looked_at(exposure, last_start, _fresh_for(exposure, policy) / 2, now):
+            ageing.append(exposure)
         if policy.postproc_missing_folders == "make" and (missing := without_folders(exposure)):
             make[exposure.id] = missing
-    return Chosen(members=tuple(members), unseen=tuple(unseen), left_out=left_out, make=make)
+    return Chosen(members=tuple(members), unseen=tuple(unseen), ageing=tuple(ageing), left_out=left_out, make=make)
 
 
 def kept_out(exposure: Exposure, policy: Policy) -> str | None:
@@ -203,20 +208,26 @@ def _dropped_at_last_look(snapshot: Snapshot, season: int, only: PostprocRun | N
     }
 
 
-def _looked_at(exposure: Exposure, last_start: datetime | None, policy: Policy, now: datetime) -> bool:
-    """Whether every CCD and forcefile was looked at for this run, a short while ago.
+def _looked_at(exposure: Exposure, last_start: datetime | None, fresh_for: timedelta, now: datetime) -> bool:
+    """Whether every CCD and forcefile was looked at for this run, no longer ago than that.
 
     What is ready: since it became so; the look of the cycle in which it did comes before that, and does not count.
-    What is done: since the last run began; its look may be as old as any of a settled exposure (poll.recheck), so that
-    a season of thousands needs not be looked at all at once again while it waits for one of them.
+    What is done: since the last run began.
     """
     looked = exposure.full_look_at
-    if looked is None:
-        return False
+    since = last_start if exposure.state is ExposureState.DONE else exposure.since
+    return looked is not None and (since is None or looked > since) and now - looked <= fresh_for
+
+
+def _fresh_for(exposure: Exposure, policy: Policy) -> timedelta:
+    """For how long a look is good enough for a start.
+
+    What is done may be looked at as slowly as all that is settled (poll.recheck): a season of thousands needs not be
+    looked at all at once again while it waits for one of them.
+    """
     if exposure.state is ExposureState.DONE:
-        fresh = max(policy.postproc_look_fresh_for, policy.recheck)
-        return (last_start is None or looked > last_start) and now - looked <= fresh
-    return looked > exposure.since and now - looked <= policy.postproc_look_fresh_for
+        return max(policy.postproc_look_fresh_for, policy.recheck)
+    return policy.postproc_look_fresh_for
 
 
 def _is_out_of_sight(exposure: Exposure, policy: Policy, now: datetime) -> bool:

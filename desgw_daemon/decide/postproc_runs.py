@@ -9,19 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
 from desgw_daemon.domain.states import RUN_STAGES, ExposureState, Ready, RunState
-
-#: Ends that are results and no failures, whatever the exit code: nothing is gained by doing them again.
-RESULTS: Final[Mapping[str, str]] = {
-    "no_candidates": "it found no candidates",
-    "few_candidates": "it found fewer candidates than it has processes, and makes no data files of so few",
-    "none_passes": "none of its candidates passes the cuts",
-}
 
 
 def run_of(snapshot: Snapshot, exposure: Exposure) -> PostprocRun | None:
@@ -31,8 +23,8 @@ def run_of(snapshot: Snapshot, exposure: Exposure) -> PostprocRun | None:
 
 
 def has_failed(run: PostprocRun) -> bool:
-    """Whether the run has ended without doing its work. One that nobody saw end counts; a result does not."""
-    return run.state in (RunState.FAILED, RunState.LOST) and run.result not in RESULTS
+    """Whether the run has ended without doing its work. One that nobody saw end counts; no candidates is a result."""
+    return run.state in (RunState.FAILED, RunState.LOST)
 
 
 def failed_run_of(snapshot: Snapshot, exposure: Exposure) -> PostprocRun | None:
@@ -68,22 +60,22 @@ class Retry:
     def words(self, policy: Policy) -> str:
         """What comes next, for the reasons of its exposures and its season."""
         return (
-            f"post-processing run {self.run.number} of season {self.run.season}: {self.run.reason}. It is tried again by"
-            f" itself from its SKIPTO at {at(self.at)} (try {self.number} of {policy.postproc_retries})"
+            f"post-processing run {self.run.number} of season {self.run.season}: {self.run.reason}. It is tried again"
+            f" by itself from its SKIPTO at {at(self.at)} (try {self.number} of {policy.postproc_retries})"
         )
 
 
 def next_retry(snapshot: Snapshot, season: int, policy: Policy) -> Retry | None:
     """The try that is due, now or later, for the newest run of a season; None when it is a person's turn.
 
-    Only what was really started is tried again: a template or a value that cannot be used does not mend itself. A run
-    with a result of whatever kind (a person has stopped it, say) is not, either.
+    Only what was really started is tried again: a template or a value that cannot be used does not mend itself. One
+    that a person has stopped is that person's.
     """
     mine = sorted((run for run in snapshot.runs if run.season == season), key=lambda run: run.number)
     if not mine or not policy.postproc_auto:
         return None
     run = mine[-1]
-    if not has_failed(run) or run.result is not None or run.started_at is None:
+    if not has_failed(run) or run.stopped_by is not None or run.started_at is None:
         return None
     by_id = {run.id: run for run in mine}
     before = None if run.retry_of is None else by_id.get(run.retry_of)

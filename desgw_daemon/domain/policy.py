@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
@@ -70,5 +71,9 @@ class Policy:
     postproc_skipto: Literal["evidence", "upstream", "never"] = "evidence"
     #: A look at an exposure is fresh enough to start a run with for this long.
     postproc_look_fresh_for: timedelta = timedelta(minutes=10)
-    #: A run without a word for this long raises an alert; it is never killed.
-    postproc_silent_after: timedelta = timedelta(hours=6)
+    #: A run that comes to no further step for this long raises an alert; it is never killed.
+    postproc_silent_after: timedelta = timedelta(hours=2)
+    #: ... but for the steps that take hours.
+    postproc_silent_after_step: Mapping[int, timedelta] = field(
+        default_factory=lambda: {2: timedelta(hours=8), 5: timedelta(hours=8)}
+    )

@@ -215,6 +215,12 @@ class PostprocRun:
     files_fingerprint: str = ""
     #: It was started by itself after the failure of this run.
     retry_of: int | None = None
+    #: What a person should know of its preparation.
+    notes: tuple[str, ...] = ()
+    #: A person has ordered its end: who, and when.
+    stopped_by: str | None = None
+    stopped_at: datetime | None = None
+    stop_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What post-processing shows of itself: its ini, its progress, and the files that its steps leave.
+"""What post-processing leaves: its ini, and the files of its steps. Its progress: `observe/progress.py`.
 
 Must not conclude a SKIPTO: it gives sizes and times. What cannot be read is not there.
 """
@@ -6,33 +6,15 @@ Must not conclude a SKIPTO: it gives sizes and times. What cannot be read is not
 from __future__ import annotations
 
 import configparser
-import os
 import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from desgw_daemon.domain.facts import EvidenceFile
 
-_STEP: Final = re.compile(rb"^\s*Run STEP (\d+):", re.MULTILINE)
-#: How far from its end an output is searched for its last step (bytes), the next only when the one before
-#: holds none. A step that prints more than the last is known from earlier looks.
-_TAILS: Final = (1 << 16, 1 << 22, 1 << 26)
-#: PostProcStatus: entries that are never set, or that stay 0 when a step was skipped: 0 is not "failed".
-STATUS_ENTRIES: Final = (
-    "environment",
-    "initial list",
-    "final list",
-    "forcephoto",
-    "host match",
-    "truth table",
-    "data files",
-    "plots",
-    "web page",
-)
 #: The list of a run's exposures is short; more than this (bytes) is something else.
 _MOST_LIST: Final = 1_000_000
 
@@ -45,15 +27,7 @@ class IniSettings:
     filename_1: str
     plusname: str
     combined_fits: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusFile:
-    """PostProcStatus{season}.txt of this run: the entries (STATUS_ENTRIES) that are 1, and when it was written."""
-
-    done: tuple[str, ...]
-    complete: bool
-    at: datetime
+    goodfile: str = ""
 
 
 def ini_settings(text: str) -> IniSettings:
@@ -72,48 +46,7 @@ def ini_settings(text: str) -> IniSettings:
         filename_1=value("masterlist", "filename_1"),
         plusname=value("truthtable", "plusname"),
         combined_fits=value("GWmakeDataFiles-real", "combined_fits"),
-    )
-
-
-def read_steps(output: Path) -> int | None:
-    """The highest N of the lines `Run STEP N:` near the end of a run's output; None when there is none.
-
-    Raises OSError when the output cannot be read, other than for not being there.
-    """
-    try:
-        with output.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            for tail in _TAILS:
-                file.seek(max(0, size - tail))
-                if found := _STEP.findall(file.read(tail)):
-                    return max(int(number) for number in found)
-                if tail >= size:
-                    break
-    except FileNotFoundError:
-        return None
-    return None
-
-
-def read_status(folder: Path, season: int, started_at: datetime) -> StatusFile | None:
-    """What PostProcStatus says of the run that started then; None when it says nothing of it.
-
-    A run that dies at once leaves the file of the one before, perhaps `complete`: an older file is not
-    believed, nor one that is not whole (nine times 0 or 1, then `complete` or `incomplete`).
-    """
-    try:
-        with (folder / f"PostProcStatus{season}.txt").open("rb") as file:
-            written = os.fstat(file.fileno()).st_mtime
-            *flags, last = file.read(256).split() or [b""]
-    except OSError:
-        return None
-    if written < started_at.timestamp() or len(flags) != len(STATUS_ENTRIES):
-        return None
-    if not set(flags) <= {b"0", b"1"} or last not in (b"complete", b"incomplete"):
-        return None
-    return StatusFile(
-        done=tuple(name for name, flag in zip(STATUS_ENTRIES, flags, strict=True) if flag == b"1"),
-        complete=last == b"complete",
-        at=datetime.fromtimestamp(written, UTC),
+        goodfile=value("checkoutputs", "goodfile"),
     )
 
 

@@ -192,4 +192,5 @@ zero_size_after = {_span(watch.zero_size_after)}
 [postproc]
 quiet_for = {_span(watch.quiet_for)}
 python = "{python}"
+host_lock = "locks/postproc-host.lock"
 """

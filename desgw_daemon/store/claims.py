@@ -24,6 +24,7 @@ from desgw_daemon.domain.states import (
 from desgw_daemon.store.journal import move_exposure, note
 from desgw_daemon.store.load import load_exposure, load_exposures, load_runs, table
 from desgw_daemon.store.rc import live_makings
+from desgw_daemon.store.runs import files_fingerprint
 from desgw_daemon.store.tables import (
     ExposureRow,
     MakingRow,
@@ -158,6 +159,7 @@ def claim_run(
             state=RunState.INTENT.value,
             bands=list(bands),
             fingerprint=fingerprint,
+            files_fingerprint=files_fingerprint(connection, exposure_ids),
             skipto=skipto,
             skipto_reason=skipto_reason,
             folder=folder_of.format(number=number),

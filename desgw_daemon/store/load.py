@@ -304,7 +304,7 @@ def load_runs(connection: Connection) -> tuple[PostprocRun, ...]:
         for only_shown in ("skipto_reason", "asked_by", "signal", "last_words", "list_name", "evidence"):
             del values[only_shown]
         values["state"] = RunState(values["state"])
-        values["bands"] = tuple(values["bands"])
+        values["bands"], values["notes"] = tuple(values["bands"]), tuple(values["notes"])
         named_in_order = sorted(inside[row["id"]])
         values["exposures"] = tuple(exposure_id for _, exposure_id in named_in_order)
         values["expnums"] = tuple(expnum for expnum, _ in named_in_order)

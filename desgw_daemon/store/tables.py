@@ -259,6 +259,10 @@ class PostprocRunRow(SQLModel, table=True):
     left_out: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}"))
     files_fingerprint: str = Field(default="", sa_column_kwargs={"server_default": ""})
     retry_of: int | None = None
+    notes: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+    stopped_by: str | None = None
+    stopped_at: datetime | None = when()
+    stop_reason: str | None = None
 
 
 class PostprocStepRow(SQLModel, table=True):

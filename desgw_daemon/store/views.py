@@ -82,8 +82,13 @@ SELECT r.season, r.number, r.state, r.skipto, r.skipto_reason, r.step, r.exit_co
   (SELECT group_concat(e.expnum, ' ') FROM postproc_exposure p JOIN exposure e ON e.id = p.exposure_id
    WHERE p.run_id = r.id) AS expnums,
   r.folder, r.asked_by, {_utc("r.intent_at")}, {_utc("r.started_at")}, {_utc("r.ended_at")}, {_utc("r.step_at")},
+  r.result, r.signal, r.last_words, r.list_name, r.notes, r.stopped_by, {_utc("r.stopped_at")}, r.stop_reason,
   r.id AS run_id
 FROM postproc_run r
+""",
+    "v_postproc_step": f"""
+SELECT r.season, r.number, s.step, {_utc("s.at")}, s.run_id
+FROM postproc_step s JOIN postproc_run r ON r.id = s.run_id
 """,
     "v_postproc_exposure": f"""
 SELECT {_WHOSE}, r.number, r.state, p.run_id, p.exposure_id

@@ -40,6 +40,10 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("left_out", sa.JSON(), server_default="{}", nullable=False))
         batch_op.add_column(sa.Column("files_fingerprint", AutoString(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("retry_of", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("notes", sa.JSON(), server_default="[]", nullable=False))
+        batch_op.add_column(sa.Column("stopped_by", AutoString(), nullable=True))
+        batch_op.add_column(sa.Column("stopped_at", UtcDateTime(), nullable=True))
+        batch_op.add_column(sa.Column("stop_reason", AutoString(), nullable=True))
     with op.batch_alter_table("exposure", schema=None) as batch_op:
         batch_op.add_column(sa.Column("blacklisted_since", UtcDateTime(), nullable=True))
 

@@ -111,8 +111,8 @@ class TestQuiet:
         fresh = [ready(number, full_look_at=after(minutes=29)) for number in (1, 2, 3)]
         assert started(*fresh, exposure(4), policy=policy, now=now).exposure_ids == (1, 2, 3)
         assert waits(*fresh[:2], exposure(4), policy=policy, now=now) == (
-            f"2 exposures ready, 1 not settled ({EXPNUM + 3}); it starts when all are, or when 3 are and nothing new comes"
-            " for 30 min, and at 2026-11-22T01:00:00Z at the latest"
+            f"2 exposures ready, 1 not settled ({EXPNUM + 3}); it starts when all are, or when 3 are and nothing"
+            " new comes for 30 min, and at 2026-11-22T01:00:00Z at the latest"
         )
 
     def test_those_of_an_earlier_run_are_none_of_them(self) -> None:
@@ -163,7 +163,8 @@ class TestMinInterval:
     def test_waits(self) -> None:
         assert waits(ready(1), done(2), runs=self.LAST) == (
             f"1 exposure ready, every exposure of season {SEASON} is settled; a season is run at most every 30 min by"
-            f" itself: it starts at 2026-11-22T00:30:00Z; `desgw-daemon postproc run --season {SEASON}` starts it at once"
+            f" itself: it starts at 2026-11-22T00:30:00Z; `desgw-daemon postproc run --season {SEASON}` starts it"
+            " at once"
         )
 
     def test_starts_then(self) -> None:
@@ -282,6 +283,14 @@ class TestLastLook:
 
     def test_asked_once(self) -> None:
         assert "a last look" in waits(ready(1, full_look_at=START, recheck_asked_at=START))
+
+    def test_together_with_those_that_would_be_too_old_soon(self) -> None:
+        """Else one of many would always be too old: looks that are asked for one after another expire so."""
+        stale, older, younger = (ready(n, full_look_at=after(minutes=m)) for n, m in ((1, -1), (2, 4), (3, 6)))
+        actions = season(stale, older, younger, now=after(minutes=10))
+        assert [a.exposure_id for a in actions if isinstance(a, Recheck)] == [1, 2]
+        (wait,) = (a for a in actions if isinstance(a, WaitSeason))
+        assert wait.reason.startswith(f"a last look at {EXPNUM} before")
 
     def test_too_long_ago(self) -> None:
         assert isinstance(season(ready(1), now=after(minutes=11))[0], Recheck)

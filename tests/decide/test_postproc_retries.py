@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from desgw_daemon.decide.alerts import wanted_alerts
-from desgw_daemon.decide.postproc_runs import RESULTS
+from desgw_daemon.decide.postproc_end import SAID
 from desgw_daemon.domain.actions import Move, Recheck, Wait
 from desgw_daemon.domain.snapshot import Exposure, PostprocRun
-from desgw_daemon.domain.states import ExposureState, RunState
+from desgw_daemon.domain.states import ExposureState, RunResult, RunState
 from tests.decide.build import EXPNUM, POLICY, SEASON, START, after, ready, request, run, snapshot
 from tests.decide.seasons import of_exposure, season, started, waits
 
@@ -41,8 +41,8 @@ class TestTriedAgain:
         assert isinstance(action, Move)
         assert action.after is ExposureState.READY
         assert action.reason == (
-            f"post-processing run 1 of season {SEASON}: it ended with exit code 1 at step 3. It is tried again by itself"
-            " from its SKIPTO at 2026-11-22T03:10:00Z (try 1 of 2)"
+            f"post-processing run 1 of season {SEASON}: it ended with exit code 1 at step 3. It is tried again by"
+            " itself from its SKIPTO at 2026-11-22T03:10:00Z (try 1 of 2)"
         )
 
     def test_they_say_when_the_next_try_is(self) -> None:
@@ -172,7 +172,7 @@ class TestAPersonsTurn:
         self.attention(failed(started_at=None, stage=None, step=None))
 
     def test_ended_by_a_person(self) -> None:
-        self.attention(failed(result="stopped"))
+        self.attention(failed(stopped_by="observer", stopped_at=after(hours=3), stop_reason="a wrong list"))
 
     def test_an_older_run_than_the_season_s_newest(self) -> None:
         other = ready(2, state=ExposureState.DONE)
@@ -188,18 +188,13 @@ class TestAPersonsTurn:
 
 
 class TestResults:
-    """No candidates is a result and no failure: its exposures are done, and nothing is tried again."""
+    """No candidates is a result and no failure: its exposures are done, are told so, and nothing is tried again."""
 
-    @pytest.mark.parametrize("result", RESULTS)
-    @pytest.mark.parametrize("state", [RunState.DONE, RunState.FAILED])
-    def test_done(self, result: str, state: RunState) -> None:
-        ended = failed(1, state, result=result)
+    @pytest.mark.parametrize("result", [r for r in RunResult if r is not RunResult.CANDIDATES])
+    def test_done(self, result: RunResult) -> None:
+        ended = failed(1, RunState.DONE, result=result.value, reason=f"it ended with exit code 1: {SAID[result]}")
         action = of_exposure(IN_RUN, runs=(ended,), now=FIRST)
         assert isinstance(action, Move)
         assert action.after is ExposureState.DONE
-        assert action.reason.endswith(f"{RESULTS[result]}. That is a result, no failure")
+        assert action.reason.endswith("ended well at 2026-11-22T03:00:00Z: it ended with exit code 1: " + SAID[result])
         assert waits(IN_RUN, runs=(ended,), now=FIRST) == "no exposure waits for it: 1 done"
-
-    def test_no_alert(self) -> None:
-        done = ready(1, state=ExposureState.DONE)
-        assert wanted_alerts(snapshot(done, runs=(failed(result="none_passes"),)), POLICY, FIRST) == ()

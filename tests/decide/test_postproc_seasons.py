@@ -19,10 +19,10 @@ from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
 from desgw_daemon.domain.states import RUN_LIVE, CcdState, ExposureState, RunState, may_follow
 from tests.decide.build import POLICY, START, exposure, finished, run, settled_ccds
 
-#: Time between two cycles here; nothing in the rules depends on it being a minute.
-CYCLE: Final = timedelta(minutes=10)
-#: So many cycles without anything that could happen are quiet enough.
-QUIET: Final = 60
+#: Time between two cycles here. A look is fresh for twice as long at least.
+CYCLE: Final = timedelta(minutes=5)
+#: So many cycles without anything that could happen are quiet enough: more than any back-off.
+QUIET: Final = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +36,17 @@ class Coming:
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """How a run ends: after so many cycles, in what state, at what step, with what result."""
+    """How a run ends: after so many cycles, in what state, at what step."""
 
     after: int
     state: RunState
     step: int | None
-    result: str | None
 
 
 comings = st.builds(
     Coming,
     # Almost all of them come at some time.
-    after=st.integers(-4, 40).map(lambda number: number if number >= 0 else None),
+    after=st.integers(-6, 60).map(lambda number: number if number >= 0 else None),
     season=st.sampled_from([2206, 2206, 2208]),
     flaw=st.sampled_from([None, None, None, "blacklisted", "missing", "held"]),
 )
@@ -56,7 +55,6 @@ ends = st.builds(
     after=st.integers(1, 30),
     state=st.sampled_from([RunState.DONE, RunState.FAILED, RunState.FAILED, RunState.LOST]),
     step=st.none() | st.integers(-1, 7),
-    result=st.sampled_from([None, None, None, "none_passes", "no_candidates"]),
 )
 policies = st.builds(
     lambda **values: replace(POLICY, min_complete_ccds=1, **values),
@@ -113,7 +111,7 @@ class Season:
                 end = self.ends_of[one.id][1]
                 stage = "program" if end.step is not None else "setup"
                 self.runs[index] = replace(
-                    one, state=end.state, step=end.step, stage=stage, result=end.result, ended_at=self.now, reason="end"
+                    one, state=end.state, step=end.step, stage=stage, ended_at=self.now, reason="end"
                 )
 
     def _results_come(self) -> None:
@@ -154,7 +152,7 @@ class Season:
             assert e.full_look_at is not None and self.now - e.full_look_at <= timedelta(hours=1)
         if action.retry_of is not None:
             assert set(action.exposure_ids) <= set(mine[-1].exposures) and mine[-1].id == action.retry_of
-        end = self.ends.pop(0) if self.ends else End(after=3, state=RunState.DONE, step=7, result=None)
+        end = self.ends.pop(0) if self.ends else End(after=3, state=RunState.DONE, step=7)
         key = len(self.runs) + 1
         self.runs.append(
             run(

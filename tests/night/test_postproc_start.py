@@ -41,6 +41,8 @@ class TestListAndIni:
             "season = 2206",
             f"exposures_listfile = {listed.name} ; looked for in indir",
             "bands = i,z ; a comma list without blanks",
+            # The set-up would mix the seasons of the two ini files when step 5 sources it again.
+            f"env_setup_file = {house.state / 'runs' / 'S2206_1' / 'environment.sh'}",
         }
         assert listed.read_text() == "938524\n938525\n"
         # What is ours goes, but for the output; what is theirs stays.

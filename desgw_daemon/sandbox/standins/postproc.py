@@ -11,6 +11,7 @@ import fcntl
 import importlib
 import json
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -234,9 +235,14 @@ class Run:
         self.step(5, "Make datafiles")
         # Two parsers read the file: this one refuses a key that comes twice.
         configparser.ConfigParser(strict=True, interpolation=None).read(f"postproc_{self.season}.ini")
-        Path(self.get("general", "env_setup_file")).read_text()
-        if len(inis := sorted(map(str, Path().glob("postproc_*.ini")))) > 1:
+        # Sourced again, ncore times at once. One that goes through the ini files of the folder mixes their seasons.
+        setup = Path(self.get("general", "env_setup_file")).read_text()
+        if "postproc_*.ini" in setup and len(inis := sorted(map(str, Path().glob("postproc_*.ini")))) > 1:
             log("error", text=f"step 5 with several ini files in the folder: {inis}")
+        command = ["bash", "-c", f". {self.get('general', 'env_setup_file')} >/dev/null; echo $SEASON"]
+        sourced = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        if sourced != self.season:
+            log("error", text=f"step 5 has sourced season {sourced!r}, and makes data files of {self.season}")
         count, ncore = self.orders["postproc"]["candidates"], int(self.get("GWFORCE", "ncore"))
         if count < ncore:
             print(f"{count} candidates: nothing to do")
