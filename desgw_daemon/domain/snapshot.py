@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from desgw_daemon.domain.names import ExposureKey
 from desgw_daemon.domain.states import (
@@ -19,6 +20,9 @@ from desgw_daemon.domain.states import (
     RunState,
     SubmissionState,
 )
+
+#: Reason of a CCD without a folder; it begins so, whatever follows.
+NO_FOLDER: Final = "it has no folder on /pnfs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

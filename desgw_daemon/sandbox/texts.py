@@ -191,6 +191,9 @@ zero_size_after = {_span(watch.zero_size_after)}
 
 [postproc]
 quiet_for = {_span(watch.quiet_for)}
+min_interval = {_span(watch.min_interval)}
+retries = {watch.retries}
+retry_after = {_span(watch.retry_after)}
 python = "{python}"
 host_lock = "locks/postproc-host.lock"
 """

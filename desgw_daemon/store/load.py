@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, select, true
 from sqlmodel import SQLModel
 
 from desgw_daemon.domain.snapshot import (
+    NO_FOLDER,
     Ccd,
     DagNode,
     Exposure,
@@ -67,7 +68,8 @@ def load_snapshot(
 ) -> Snapshot:
     """What is written down, as a snapshot.
 
-    scope: "open", the exposures for which something may still happen; "seasons", which is what a plan is computed
+    scope: "open", the exposures for which something may still happen, which are also those that are done and looked at
+    once more before their season's next run; "seasons", which is what a plan is computed
     from, those and the done ones of their seasons (without their makings and submissions); "all", for commands.
     CCDs and forcefiles are loaded for the exposures that are watched, or for the ids in `with_ccds_of`.
     """
@@ -75,7 +77,7 @@ def load_snapshot(
     # A DAG may outlive its exposure's last state: it counts against the cap, and is followed to its end.
     flying = select(submissions.c.exposure_id).where(submissions.c.state.in_([state.value for state in IN_FLIGHT]))
     closed = (ExposureState.DONE.value, ExposureState.REMOVED.value)
-    is_open = rows.c.state.not_in(closed) | rows.c.id.in_(flying)
+    is_open = rows.c.state.not_in(closed) | rows.c.id.in_(flying) | _looked_at_again(rows)
     match scope:
         case "open":
             exposures = _exposures(connection, is_open, with_ccds_of=with_ccds_of)
@@ -104,6 +106,31 @@ def load_snapshot(
     )
 
 
+def _looked_at_again(rows: Table) -> ColumnElement[bool]:
+    """What is done, and was asked for since: only while something of its season waits for a run."""
+    ready = select(rows.c.season).where(rows.c.state == ExposureState.READY.value).distinct()
+    return (
+        (rows.c.state == ExposureState.DONE.value)
+        & (rows.c.recheck_asked_at >= rows.c.since)
+        & rows.c.season.in_(ready.scalar_subquery())
+    )
+
+
+def lacking_folders(connection: Connection) -> tuple[int, ...]:
+    """The ready exposures of which a CCD has no folder: alerts are about these, and load the CCDs of no others."""
+    rows, ccds = table(ExposureRow), table(CcdRow)
+    query = (
+        select(rows.c.id)
+        .join(ccds, ccds.c.exposure_id == rows.c.id)
+        .where(
+            rows.c.state == ExposureState.READY.value,
+            (ccds.c.state == CcdState.MISSING.value) | ccds.c.reason.startswith(NO_FOLDER),
+        )
+        .distinct()
+    )
+    return tuple(connection.execute(query).scalars())
+
+
 def load_exposures(connection: Connection, ids: Collection[int]) -> tuple[Exposure, ...]:
     """Some exposures, without their CCDs and forcefiles, in the order of their ids."""
     wanted, rows = list(ids), table(ExposureRow)
@@ -129,7 +156,7 @@ def _exposures(
     rows = table(ExposureRow)
     found = connection.execute(select(rows).where(chosen).order_by(rows.c.id)).mappings().all()
     if with_ccds_of is None:
-        watched = [row["id"] for row in found if row["state"] in WATCHED]
+        watched = [row["id"] for row in found if row["state"] in WATCHED or _is_looked_at_again(row)]
     else:
         watched = list(with_ccds_of)
     ids = select(rows.c.id).where(chosen if with_runs_of is None else with_runs_of)
@@ -149,6 +176,11 @@ def _exposures(
         )
         for row in found
     )
+
+
+def _is_looked_at_again(row: Any) -> bool:
+    asked = row["recheck_asked_at"]
+    return row["state"] == ExposureState.DONE and asked is not None and asked >= row["since"]
 
 
 def _slices(ids: list[int]) -> list[list[int]]:
