@@ -111,6 +111,22 @@ def engine_of(config: Config, name: str) -> Engine:
             timeout=config.submit.timeout,
             query_timeout=config.submit.query_timeout,
         )
+    if name == "jobsub":
+        from desgw_daemon.grid.jobsub import JobsubEngine
+
+        return JobsubEngine(
+            root=config.paths.state / "jobsub",
+            command=config.jobsub.command,
+            group=config.jobsub.group,
+            role=config.jobsub.role,
+            storage=config.jobsub.storage,
+            options=config.jobsub.options,
+            query=config.jobsub.query,
+            prefix=config.jobsub.prefix,
+            schedds=config.jobsub.schedds,
+            timeout=config.submit.timeout,
+            query_timeout=config.submit.query_timeout,
+        )
     raise ValueError(f"there is no engine {name!r}")
 
 

@@ -59,6 +59,7 @@ class Pool:
         self.bin = folder / "bin"
         self.work = folder / "work"
         self._frozen: list[int] = []
+        self._season = 2999
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, root: Path) -> None:
@@ -109,6 +110,11 @@ class Pool:
     def environment(self, **more: str) -> dict[str, str]:
         """An environment in which the pool's commands are found first."""
         return {**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}", **more}
+
+    def new_season(self) -> int:
+        """A season of which this pool has never had a DAG: tags are unique for ever, and its history remembers them."""
+        self._season += 1
+        return self._season
 
     def call(self, *command: str, cwd: Path | None = None, as_root: bool = False) -> str:
         """Run a command in the pool; its output. It must end with 0."""
@@ -327,10 +333,10 @@ def condor_pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
 def pool(condor_pool: Pool) -> Iterator[Pool]:
     """The pool for one test: awake, without jobs.
 
-    Its jobs run as another user than the tests: what is made meanwhile may be written by everybody.
+    Its jobs run as another user than the tests, one of root's group: what is made meanwhile, the group may write.
     """
     condor_pool.tidy()
-    old = os.umask(0)
+    old = os.umask(0o002)
     try:
         yield condor_pool
     finally:

@@ -45,7 +45,8 @@ def fill_template(template: str, values: Mapping[str, str]) -> str:
         if "\n" in before:
             # For Python 2, an indented comment below a value is a part of it.
             raise Refused(f"the template's {key} has a value of several lines")
-        comment = _COMMENT.search(before)
+        # A comment alone is no value: behind ours, it is one for both readers.
+        comment = _COMMENT.search(f" {before}")
         section[key].value = value + (comment.group() if comment else "")
     filled = str(updater)
     try:

@@ -35,6 +35,7 @@ desgw_say() {{ printf '%s\\n' "$2" > "$desgw_run/$1.part" && mv "$desgw_run/$1.p
 desgw_note() {{ printf '%s\\n' "$1"; printf '%s\\n' "$1" >> "$desgw_run/notes"; }}
 # Held by this process, by run_postproc.py that it becomes, and by whatever that leaves running.
 desgw_lock() {{
+    [ -L "$1" ] && {{ echo "$1 is a link: take it away"; exit 1; }}
     [ -e "$1" ] || (umask 0; : >> "$1")
     {{ exec {{desgw_fd}}<> "$1"; }} 2> /dev/null || exec {{desgw_fd}}< "$1" || exit 1
     flock -w {lock_wait} "$desgw_fd" || {{ echo "$1 is held by $(cat "$1")"; exit 1; }}
@@ -106,7 +107,7 @@ desgw_check() {{
         }}' "$desgw_run/forcefiles" "$desgw_run/links" | sort > "$desgw_run/links.lacking"
 }}
 desgw_lacking() {{  # some or few: the exposures of which only so many files are linked
-    awk -F '\\t' -v kind="$1" '$1 == kind && n++ < 10 {{ printf "%s%s (%s)", n > 1 ? ", " : "", $2, $3 }}
+    awk -F '\\t' -v kind="$1" '$1 == kind && n++ < 10 {{ printf "%s%s (%s)", (n > 1 ? ", " : ""), $2, $3 }}
         END {{ if (n > 10) printf " and %d more", n - 10 }}' "$desgw_run/links.lacking"
 }}
 {update}desgw_check

@@ -115,13 +115,12 @@ class Submitter:
         why = f"the queue knows it as {answer.job_ids[0]}"
         if len(answer.job_ids) > 1:
             why += f"; there are {len(answer.job_ids)} of it, the others are {', '.join(answer.job_ids[1:])}"
-        with writing(self._database) as connection:
-            end_try(connection, submission, at=now, outcome="accepted", cause=None, text=why)
         self._move(
             submission,
             SubmissionState.QUEUED,
             why,
             now,
+            tried=("accepted", None),
             job_id=answer.job_ids[0],
             absent_at=None,
             as_of=now,
@@ -141,9 +140,7 @@ class Submitter:
             return why
         # Whether it is to be submitted now is the next plan's to say: it may be held meanwhile.
         why = "twice unknown to the queue: it was never submitted"
-        with writing(self._database) as connection:
-            end_try(connection, submission, at=now, outcome="transient", cause="never_arrived", text=why)
-        self._move(submission, SubmissionState.INTENT, why, now, absent_at=None)
+        self._move(submission, SubmissionState.INTENT, why, now, tried=("transient", "never_arrived"), absent_at=None)
         return why
 
     def _perform(
@@ -151,13 +148,17 @@ class Submitter:
     ) -> str:
         """Hand the DAG over, or ask what came of a hand-over that goes on; what came of it, in words."""
         dag = Path(submission.dag_path)
-        if submission.state is SubmissionState.INTENT:
-            if problem := _differs(dag, submission.dag_sha256):
-                self._move(submission, SubmissionState.REJECTED, problem, now, ended_at=now)
-                return problem
-            self._move(submission, SubmissionState.SUBMITTING, f"handed to {submission.engine}", now)
+        anew = submission.state is SubmissionState.INTENT
+        if anew and (problem := _differs(dag, submission.dag_sha256)):
+            self._move(submission, SubmissionState.REJECTED, problem, now, ended_at=now)
+            return problem
         with writing(self._database) as connection:
+            if anew:
+                why = f"handed to {submission.engine}"
+                move_submission(connection, submission, SubmissionState.SUBMITTING, at=now, why=why)
             submission = submission_of(connection, submission.id)
+            if submission.state is not SubmissionState.SUBMITTING:
+                return f"it is {submission.state} meanwhile"  # a person was faster
             number = begin_try(connection, submission, at=now)
         outcome = self._engine_named(submission.engine).submit(
             SubmitRequest(
@@ -196,13 +197,26 @@ class Submitter:
             case Unclear(reason, cause):
                 kind, state, why = "unclear", SubmissionState.UNKNOWN, f"unclear answer: {reason}"
                 values = {"absent_at": None}
-        with writing(self._database) as connection:
-            end_try(connection, submission, at=at, outcome=kind, cause=cause, text=why)
-        self._move(submission, state, why, at, **values)
+        self._move(submission, state, why, at, tried=(kind, cause), **values)
         return why
 
-    def _move(self, submission: Submission, after: SubmissionState, why: str, at: datetime, **values: object) -> None:
+    def _move(
+        self,
+        submission: Submission,
+        after: SubmissionState,
+        why: str,
+        at: datetime,
+        *,
+        tried: tuple[str, str | None] | None = None,
+        **values: object,
+    ) -> None:
+        """tried: the outcome of its hand-over and the cause, if that has come to its end.
+
+        In one transaction: a submission that is `submitting` without an open hand-over would be handed over anew.
+        """
         with writing(self._database) as connection:
+            if tried is not None:
+                end_try(connection, submission, at=at, outcome=tried[0], cause=tried[1], text=why)
             move_submission(connection, submission, after, at=at, why=why, values=values)
 
 

@@ -46,6 +46,13 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
         help=f"where; a sandbox that is there is deleted and made anew (default ./{_FOLDER})",
     )
 
+    parser.add_argument(
+        "--engine",
+        choices=("local", "htcondor"),
+        default="local",
+        help="what runs the DAGs: this machine (default), or the HTCondor pool whose commands are on PATH; its\n"
+        "machines must see the folder",
+    )
     by_hand = parser.add_mutually_exclusive_group()
     by_hand.add_argument(
         "--prepare", action="store_true", help="only make the sandbox: the night is yours (docs/from-an-alert.md)"
@@ -55,25 +62,33 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show a night; 0 when the judge found everything in order."""
-    if args.prepare:
-        return _prepare(args.folder)
     if args.check:
         return _check(args.folder)
-    return _night(args)
+    scenario = _scenario(args.engine)
+    return _prepare(args.folder, scenario) if args.prepare else _night(args.folder, scenario)
 
 
-def _prepare(folder: Path) -> int:
+def _scenario(engine: str) -> Scenario:
+    """The demo's night on this engine. Raises Refused when there is none here."""
+    from desgw_daemon.sandbox.scenario import demo_scenario, on_pool
+
+    scenario = demo_scenario()
+    if engine == "local":
+        return scenario
+    from desgw_daemon.cli.demo_pool import season_for_pool
+
+    return on_pool(scenario, season=season_for_pool(scenario.season))
+
+
+def _prepare(folder: Path, scenario: Scenario) -> int:
     """Make the sandbox, and say how to begin in it."""
     from desgw_daemon.sandbox.build import build
-    from desgw_daemon.sandbox.scenario import demo_scenario
 
     if (folder / "state" / "desgw.db").exists():
         raise Refused(f"{folder} holds a night that was begun: remove the folder, or give another --folder")
     _make_room(folder)
-    sandbox = build(folder, demo_scenario())
-    print(
-        f"A sandbox with a night of {len(demo_scenario().exposures)} exposures is in {sandbox.root}. Nothing runs yet."
-    )
+    sandbox = build(folder, scenario)
+    print(f"A sandbox with a night of {len(scenario.exposures)} exposures is in {sandbox.root}. Nothing runs yet.")
     print("The way from an alert to its queue, as on a real night (docs/from-an-alert.md):\n")
     program, root = _program(), _short(sandbox.root)
     lists = shlex.join(_short(path) for path in sandbox.lists)
@@ -116,11 +131,10 @@ def _check(folder: Path) -> int:
     return 0 if verdict.ok else 1
 
 
-def _night(args: argparse.Namespace) -> int:
+def _night(folder: Path, scenario: Scenario) -> int:
     from desgw_daemon.cli.demo_table import Caps, shown
-    from desgw_daemon.sandbox.scenario import SEARCH_CCDS, demo_scenario
+    from desgw_daemon.sandbox.scenario import SEARCH_CCDS
 
-    scenario = demo_scenario()
     jobs = sum(len(SEARCH_CCDS) for exposure in scenario.exposures if exposure.submitted)
     caps = Caps(
         season=scenario.season,
@@ -128,10 +142,10 @@ def _night(args: argparse.Namespace) -> int:
         making=scenario.watch.dagmaker_max_at_once,
         ccds=jobs,
     )
-    print(f"A night of {len(scenario.exposures)} exposures in {args.folder}; hours are seconds. Ctrl-C ends it.")
+    print(f"A night of {len(scenario.exposures)} exposures in {folder}; hours are seconds. Ctrl-C ends it.")
     try:
         with _signals_are_ctrl_c(), shown(caps) as show:
-            night = run_night(args.folder, scenario, show=show)
+            night = run_night(folder, scenario, show=show)
     except KeyboardInterrupt:
         print("stopped: the daemon and all that it had started are ended", file=sys.stderr)
         raise
@@ -157,6 +171,7 @@ def run_night(folder: Path, scenario: Scenario, *, show: Show, program: Sequence
 
 def _make_room(folder: Path) -> None:
     """Delete a sandbox of an earlier demo. Raises Refused for anything else, and while something works in it."""
+    from desgw_daemon.cli.demo_pool import end_dags
     from desgw_daemon.cli.demo_processes import end_children
     from desgw_daemon.daemon.lock import is_held
     from desgw_daemon.sandbox.build import MARKER, is_sandbox
@@ -170,6 +185,7 @@ def _make_room(folder: Path) -> None:
             raise Refused(f"a daemon works in the sandbox {folder}: stop it first, or give another --folder")
         # Jobs of an earlier night would write into the new one.
         end_children(folder / "state")
+        end_dags(folder / "daemon.toml")
         shutil.rmtree(folder)
 
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from desgw_daemon.cli.demo_pool import end_dags
 from desgw_daemon.cli.demo_processes import DaemonProcess, end_children, undisturbed
 from desgw_daemon.cli.demo_seen import Progress, read_progress
 from desgw_daemon.cli.demo_table import Show
@@ -26,7 +27,7 @@ from desgw_daemon.sandbox.verdict import Line, Verdict
 
 PROGRAM: Final = (sys.executable, "-m", "desgw_daemon")
 #: A night that takes longer has gone wrong ...
-LIMIT: Final = timedelta(minutes=3, seconds=30)
+LIMIT: Final = {"local": timedelta(minutes=3, seconds=30), "htcondor": timedelta(minutes=10)}
 #: ... unless the machine is slow: as long as something happened within this span, it goes on.
 _PATIENCE: Final = timedelta(seconds=45)
 #: Between two looks at the database.
@@ -77,6 +78,7 @@ class Watch:
         with undisturbed():
             self._daemon.end()
             end_children(self._sandbox.state)
+            end_dags(self._sandbox.config)
 
     def _drop(self, lists: Sequence[Path]) -> None:
         """Into the inbox, as people copy files."""
@@ -105,7 +107,7 @@ class Watch:
                     self._kill(progress)
             if problem := self._daemon.ended_by_itself():
                 raise Refused(f"{problem} (see {self._daemon.output})")
-            if now - begun > LIMIT.total_seconds() and now - news_at > _PATIENCE.total_seconds():
+            if now - begun > LIMIT[self._scenario.engine].total_seconds() and now - news_at > _PATIENCE.total_seconds():
                 missing = what_is_missing(progress, self._scenario)
                 raise Refused(f"{missing} (what it left is in {self._sandbox.root})")
             time.sleep(_LOOK.total_seconds())

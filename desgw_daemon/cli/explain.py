@@ -6,16 +6,16 @@ import argparse
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from desgw_daemon.cli.filters import add_filters
 from desgw_daemon.domain.times import age
 
 if TYPE_CHECKING:
-    from desgw_daemon.cli.nextstep import Next, SubmissionRow
+    from desgw_daemon.cli.nextstep import Next
     from desgw_daemon.cli.nights import Line
     from desgw_daemon.cli.screen import Screen
-    from desgw_daemon.report.statustypes import ExposureStatus, Status
+    from desgw_daemon.report.statustypes import ExposureStatus, Status, SubmissionStatus, SubmitTryStatus
 
 #: So many changes of state are shown; `history` has all of them.
 _CHANGES: Final = 5
@@ -29,7 +29,8 @@ class _Story(NamedTuple):
     status: Status
     season: list[ExposureStatus]
     makings: list[dict[str, Any]]
-    submissions: list[SubmissionRow]
+    submissions: list[SubmissionStatus]
+    tries: list[SubmitTryStatus]
     changes: list[dict[str, Any]]
     live: tuple[int, int] | None
 
@@ -47,11 +48,12 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the explanation. Raises Refused, UsageError, ConfigError, SchemaError."""
-    from desgw_daemon.cli.nextstep import SubmissionRow, next_step
+    from desgw_daemon.cli.nextstep import next_step
     from desgw_daemon.cli.oneexposure import runs_of
     from desgw_daemon.cli.output import print_json, print_lines
     from desgw_daemon.cli.reading import find_place, read, scope_of, the_one
     from desgw_daemon.cli.screen import this_screen
+    from desgw_daemon.report.dags import submissions_of, tries_of
     from desgw_daemon.report.status import Scope, read_exposures, read_status
 
     scope, place = scope_of(args), find_place(args)
@@ -63,8 +65,6 @@ def run(args: argparse.Namespace) -> int:
         status["runs"] = runs_of(db, exposure, status["runs"])
         columns = "attempt, state, exit_code, reason, folder, intent_at, ended_at"
         makings = _rows(db, f"SELECT {columns} FROM v_dagmaker WHERE exposure_id = ? ORDER BY run_id", exposure)
-        columns = ", ".join(SubmissionRow.__annotations__)
-        submissions = _rows(db, f"SELECT {columns} FROM v_submission WHERE exposure_id = ? ORDER BY attempt", exposure)
         columns = "at, kind, subject, before, after, why, who"
         query = (
             f"SELECT {columns} FROM v_history WHERE exposure_id = ? AND kind <> 'ccd' ORDER BY id DESC LIMIT {_CHANGES}"
@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
             # Thousands in a long season, and only these two states wait for the others.
             season=read_exposures(db, Scope(season=exposure["season"])) if exposure["state"] in _IN_LINE else [],
             makings=makings,
-            submissions=cast("list[SubmissionRow]", submissions),
+            submissions=submissions_of(db, exposure["exposure_id"]),
+            tries=tries_of(db, exposure["exposure_id"]),
             changes=_rows(db, query, exposure)[::-1],
             live=live,
         )
@@ -107,29 +108,38 @@ def _as_json(story: _Story, step: Next) -> dict[str, Any]:
         "commands": step.commands,
         "dagmaker_runs": story.makings,
         "submissions": story.submissions,
+        "submit_tries": story.tries,
         "changes": story.changes,
     }
 
 
 def _lines(story: _Story, step: Next, screen: Screen, interval: timedelta) -> list[Line]:
+    from desgw_daemon.cli.dagwords import submission_lines
     from desgw_daemon.cli.history import change_line
     from desgw_daemon.cli.nights import state_words
     from desgw_daemon.cli.reading import label
-    from desgw_daemon.cli.statuspage import daemon_lines, run_line
+    from desgw_daemon.cli.statuspage import daemon_lines, disagreement_line, run_line, silence_lines
 
     exposure = story.exposure
     since = f"since {screen.when(exposure['since'])} ({screen.ago(exposure['since'])})"
     attempt = f", attempt {exposure['attempt']}" if exposure["attempt"] > 1 else ""
     runs = [run_line(run, screen) for run in story.status["runs"]]
+    dags = [
+        (line, None)
+        for row in story.submissions
+        for line in submission_lines(row, screen, first=f"  attempt {row['attempt']}  ")
+    ]
     return [
+        *silence_lines(story.status, screen),
         (label(exposure), "bold"),
         _part("State", f"{state_words(exposure)} {since}{attempt}", screen, "bold"),
         _part("Why", exposure["reason"], screen),
+        *disagreement_line(exposure, screen, first=f"  {'But':<{_WIDE}}"),
         _part("Next", step.words, screen),
         *([_part("By", _deadline(step.by, screen), screen)] if step.by else []),
         *_person(step, screen),
         *_section("DAGMaker", [(_making(making, screen), None) for making in story.makings]),
-        *_section("Submissions", [(_submission(row, screen), None) for row in story.submissions]),
+        *_section("Submissions", dags),
         *_section("Post-processing", runs),
         *_section("Last changes", [change_line(change, screen) for change in story.changes]),
         (f"  `desgw-daemon history {exposure['expnum']}` shows all", "dim"),
@@ -168,17 +178,3 @@ def _making(making: dict[str, Any], screen: Screen) -> str:
     words = f"{making['state']} (from {screen.when(making['intent_at'])}{ended}{exit_code})"
     reason = f": {making['reason']}" if making["reason"] else ""
     return screen.wrapped(screen.said(words + reason), first=f"  attempt {making['attempt']}  ", indent=13)
-
-
-def _submission(row: SubmissionRow, screen: Screen) -> str:
-    words = [f"{row['state']} since {screen.when(row['submitted_at'] or row['intent_at'])}"]
-    if row["ended_at"]:
-        words = [f"{row['state']}, ended {screen.when(row['ended_at'])}"]
-    words.append(f"job {row['job_id']} ({row['engine']})" if row["job_id"] else f"no job id yet ({row['engine']})")
-    if row["nodes_total"] is not None:
-        failed = f", {row['nodes_failed']} failed" if row["nodes_failed"] else ""
-        words.append(f"{row['nodes_done'] or 0} of {row['nodes_total']} jobs done{failed}")
-    if row["as_of"] and not row["ended_at"]:
-        words.append(f"as of {screen.when(row['as_of'])}")
-    reason = f": {row['reason']}" if row["reason"] else ""
-    return screen.wrapped(screen.said(f"{', '.join(words)}{reason}"), first=f"  attempt {row['attempt']}  ", indent=13)

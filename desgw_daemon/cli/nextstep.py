@@ -8,37 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypedDict
+from typing import Final, NamedTuple
 
+from desgw_daemon.cli.dagwords import is_stuck
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.states import ENDED, ExposureState
 from desgw_daemon.domain.times import utc
-from desgw_daemon.report.statustypes import ExposureStatus, Status
+from desgw_daemon.report.statustypes import ExposureStatus, Status, SubmissionStatus
 
 #: Nothing more comes by itself for an exposure in these states, as post-processing sees it.
 _SETTLED: Final = ("ready", "done", "attention", "postprocessing", "removed")
 #: The daemon does nothing more to these.
 _AT_REST: Final = ("done", "attention", "removed")
 _COMMAND: Final = re.compile("`(desgw-daemon [^`]*)`")
-
-
-class SubmissionRow(TypedDict):
-    """An attempt to run its DAG."""
-
-    attempt: int
-    tag: str
-    engine: str
-    state: str
-    job_id: str | None
-    nodes_total: int | None
-    nodes_done: int | None
-    nodes_failed: int | None
-    exit_code: int | None
-    reason: str | None
-    intent_at: str
-    submitted_at: str | None
-    ended_at: str | None
-    as_of: str | None
 
 
 class Next(NamedTuple):
@@ -55,7 +37,7 @@ class Next(NamedTuple):
 
 def next_step(
     exposure: ExposureStatus,
-    submissions: Sequence[SubmissionRow],
+    submissions: Sequence[SubmissionStatus],
     season: Sequence[ExposureStatus],
     status: Status,
     live: tuple[int, int] | None,
@@ -142,19 +124,26 @@ def _queued(exposure: ExposureStatus, season: Sequence[ExposureStatus], policy: 
 
 
 def _submitting(
-    exposure: ExposureStatus, submissions: Sequence[SubmissionRow], kept: Next | None, policy: Policy
+    exposure: ExposureStatus, submissions: Sequence[SubmissionStatus], kept: Next | None, policy: Policy
 ) -> Next:
-    if any(submission["attempt"] == exposure["attempt"] for submission in submissions):
+    own = next((submission for submission in submissions if submission["attempt"] == exposure["attempt"]), None)
+    if own is not None and own["state"] == "intent":
+        return kept or Next("its DAG is handed to the queue again, in the next cycle that may: see its reason")
+    if own is not None:
+        resolve = f"desgw-daemon queue resolve {exposure['expnum']}"
         return Next(
             "the queue is asked for its DAG in every cycle until its answer is sure; it is not submitted a second time"
-            " before that"
+            " before that. Somebody who knows better may say what became of it",
+            None,
+            False,
+            (f"{resolve} --adopt ID", f"{resolve} --absent") if own["state"] == "unknown" else (),
         )
     return kept or Next(
         f"its DAG is submitted in the next cycle in which fewer than {policy.submit_max_in_flight} DAGs are in flight"
     )
 
 
-def _processing(exposure: ExposureStatus, submissions: Sequence[SubmissionRow], policy: Policy) -> Next:
+def _processing(exposure: ExposureStatus, submissions: Sequence[SubmissionStatus], policy: Policy) -> Next:
     verdict = (
         f"when every CCD has come to an end, at least {policy.min_complete_ccds} complete ones and more than"
         f" {policy.min_forcefile_fraction:.0%} of their forcephoto files make it ready; otherwise a person is asked"
@@ -175,6 +164,14 @@ def _processing(exposure: ExposureStatus, submissions: Sequence[SubmissionRow], 
             _later(last["ended_at"], policy.grace_after_dag),
         )
     by = _later(last["intent_at"], policy.dag_deadline)
+    if is_stuck(last):
+        return Next(
+            "nothing more of its DAG runs before the cause of the hold is mended and it is released in the queue"
+            f" (condor_release, jobsub_release); meanwhile it is looked at; {verdict}",
+            by,
+            True,
+            (f"desgw-daemon queue remove --dag {exposure['expnum']}",),
+        )
     return Next(f"each cycle looks at what its CCDs have left (1 to 5 h each, once they run); {verdict}", by)
 
 

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from desgw_daemon.cli.dagwords import held_words, is_stuck, is_under_way, jobs_cell
 from desgw_daemon.cli.screen import Screen
-from desgw_daemon.report.statustypes import ExposureStatus
+from desgw_daemon.report.statustypes import ExposureStatus, SubmissionStatus
 
 #: A line and its rich style.
 Line = tuple[str, str | None]
@@ -41,6 +42,8 @@ _SAID_BELOW: Final = frozenset({"postprocessing", "done", "removed"})
 #: No CCD missing, broken or lost.
 _NO_RARE: Final = "0/0/0"
 _GAP: Final = "  "
+#: A terminal that is narrower than this shows no jobs of DAGs in its tables.
+ROOM_FOR_JOBS: Final = 150
 #: A reason that has less room than this is put below its row.
 _NARROWEST: Final = 32
 _INDENT: Final = 4
@@ -112,6 +115,10 @@ def _columns(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta
             return e["as_of"] or "-"
         return screen.when(e["as_of"]) if e["state"] in _MAY_CHANGE and is_old(e, screen, interval) else ""
 
+    def jobs(e: ExposureStatus) -> str:
+        """On a terminal those of DAGs that are under way only."""
+        return jobs_cell(e["submission"]) if pipe or is_under_way(e["submission"]) else ""
+
     columns = [
         _Column("SEASON", True, lambda e: str(e["season"])),
         _Column("NITE", False, lambda e: e["nite"] or "unknown"),
@@ -127,6 +134,10 @@ def _columns(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta
     ]
     if pipe or any(_rare(e) != _NO_RARE for e in nite):
         columns.append(_Column("M/B/L", False, lambda e: _rare(e) if pipe or _rare(e) != _NO_RARE else ""))
+    if screen.width is None or (screen.width >= ROOM_FOR_JOBS and any(map(jobs, nite))):
+        columns.append(_Column("W/R/D/F/H", False, jobs))
+    if pipe:
+        columns.append(_Column("JOB", False, lambda e: _job(e["submission"])))
     columns += [
         _Column("FILES", True, files),
         _Column("SINCE", False, lambda e: screen.when(e["since"])),
@@ -134,6 +145,10 @@ def _columns(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta
     if any(as_of(e) for e in nite):
         columns.append(_Column("AS_OF" if pipe else "AS OF", False, as_of))
     return columns
+
+
+def _job(dag: SubmissionStatus | None) -> str:
+    return "-" if dag is None else dag["job_id"] or "-"
 
 
 def _rare(exposure: ExposureStatus) -> str:
@@ -160,6 +175,8 @@ def _with_reason(row: str, exposure: ExposureStatus, screen: Screen) -> str:
         return f"{row.rstrip()}\n{screen.wrapped(reason, first=' ' * _INDENT, indent=_INDENT)}"
     if exposure["problem"] is not None and exposure["unseen_since"] is not None:
         reason = f"not seen since {screen.when(exposure['unseen_since'])}: {screen.said(exposure['problem'])}"
+    elif (dag := exposure["submission"]) and is_stuck(dag) and (held := held_words(dag, screen)):
+        reason = f"its DAG: {screen.said(held)}"
     elif len(reason) > room:
         reason = _without_counts(reason, exposure)
     if len(reason) <= room or room >= _NARROWEST:
@@ -177,6 +194,7 @@ def _without_counts(reason: str, exposure: ExposureStatus) -> str:
 
 
 def _style(exposure: ExposureStatus) -> str | None:
-    if exposure["state"] != "attention" and (exposure["held"] or exposure["problem"] is not None):
+    doubtful = exposure["problem"] is not None or exposure["disagreement"] is not None
+    if exposure["state"] != "attention" and (exposure["held"] or doubtful or is_stuck(exposure["submission"])):
         return "yellow"
     return _STYLES.get(exposure["state"])

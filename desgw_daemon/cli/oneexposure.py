@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, TypedDict, cast
 
+from desgw_daemon.cli.dagwords import submission_lines
 from desgw_daemon.cli.nights import Line, is_old, state_words
 from desgw_daemon.cli.reading import label
 from desgw_daemon.cli.screen import Screen
-from desgw_daemon.cli.statuspage import daemon_lines, run_line
+from desgw_daemon.cli.statuspage import daemon_lines, disagreement_line, run_line, silence_lines
 from desgw_daemon.domain.decam import ALL_CCDS, SKIPPED_CCDS
 from desgw_daemon.report.focalplane import draw
 from desgw_daemon.report.statustypes import ExposureStatus, RunStatus, Status
@@ -65,9 +66,13 @@ def exposure_lines(
     if is_old(exposure, screen, interval) and exposure["as_of"] is not None:
         seen += f" ({screen.ago(exposure['as_of'])} ago)"
     state = f"{state_words(exposure)} since {screen.when(exposure['since'])} ({screen.ago(exposure['since'])})"
+    dag = exposure["submission"]
     lines: list[Line] = [
+        *silence_lines(status, screen),
         (f"{label(exposure)}: {state}", "bold red" if exposure["state"] == "attention" else "bold"),
         (screen.wrapped(screen.said(exposure["reason"]), first="  ", indent=2), None),
+        *disagreement_line(exposure, screen, first="  "),
+        *([] if dag is None else [(line, None) for line in submission_lines(dag, screen, first="  DAG: ")]),
         ("", None),
         (screen.wrapped(f"CCDs, {seen}: {_counts(exposure)}", indent=2), "bold"),
         *_plane(ccds),

@@ -114,12 +114,16 @@ def plan_lines(actions: Sequence[Action], snapshot: Snapshot, at: datetime, scre
 
 
 def _grouped(waits: Sequence[Wait], snapshot: Snapshot, *, apart: bool) -> Iterator[tuple[str, str]]:
-    """Exposures and their reason; those whose reasons differ in numbers only stand together, unless `apart`."""
+    """Exposures and their reason; those whose reasons differ in numbers only stand together, unless `apart`.
+
+    Who waits for whom is no such number.
+    """
     known = Counter(exposure.expnum for exposure in snapshot.exposures)
     names = {e.id: e.label if known[e.expnum] > 1 else f"{e.expnum} {e.band or '?'}" for e in snapshot.exposures}
-    groups: dict[str, list[Wait]] = {}
+    groups: dict[tuple[str, tuple[int, ...]], list[Wait]] = {}
     for wait in waits:
-        groups.setdefault(wait.reason if apart else _NUMBER.sub("#", wait.reason), []).append(wait)
+        alike_in = wait.reason if apart else _NUMBER.sub("#", wait.reason)
+        groups.setdefault((alike_in, wait.waits_for), []).append(wait)
     for group in groups.values():
         alike = len({wait.reason for wait in group}) == 1
         such_as = "" if alike else "each with its own numbers, such as: "

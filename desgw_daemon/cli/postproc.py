@@ -1,4 +1,4 @@
-"""`postproc status|run|plan`, and `skipto`."""
+"""`postproc status|plan|run|stop`, and `skipto`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sqlite3
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from desgw_daemon.cli import postproc_stop
 from desgw_daemon.cli.opening import changing, looking, open_config, season_number, utc_now, who
 from desgw_daemon.errors import UsageError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def add(sub: argparse._SubParsersAction[Any]) -> None:
     """Describe the commands."""
     postproc = sub.add_parser("postproc", help="post-processing: its runs, what it waits for, start one")
-    what = postproc.add_subparsers(metavar="status|plan|run", dest="what", required=True)
+    what = postproc.add_subparsers(metavar="status|plan|run|stop", dest="what", required=True)
     status = what.add_parser("status", help="the runs, with their exposures, SKIPTO, step and end")
     status.add_argument("--season", metavar="N")
     status.add_argument("--json", action="store_true")
@@ -36,6 +37,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     starting.add_argument("--season", required=True, metavar="N")
     starting.add_argument("--skipto", type=int, choices=range(8), metavar="STEP", help="force it (0 to 7)")
     starting.set_defaults(run=_run)
+    postproc_stop.add(what)
     skipto = sub.add_parser("skipto", help="at which step a season's next run would start, with the evidence")
     skipto.add_argument("--season", required=True, metavar="N")
     skipto.add_argument("--json", action="store_true")
@@ -68,12 +70,13 @@ def _status(args: argparse.Namespace) -> int:
         print("no run of post-processing yet; `desgw-daemon postproc plan` says what it waits for")
         return 0
     print_table(
-        ["season", "run", "state", "SKIPTO", "step", "exposures", "started", "ended", "reason"],
+        ["season", "run", "state", "result", "SKIPTO", "step", "exposures", "started", "ended", "reason"],
         [
             [
                 str(run["season"]),
                 str(run["number"]),
                 run["state"],
+                run["result"] or "-",
                 str(run["skipto"]),
                 "-" if run["step"] is None else str(run["step"]),
                 str(run["exposures"]),
@@ -96,6 +99,7 @@ def _runs(db: sqlite3.Connection, season: int | None) -> list[dict[str, Any]]:
         {
             **dict(row),
             "bands": json.loads(row["bands"]),
+            "notes": json.loads(row["notes"]),
             "expnums": sorted(int(expnum) for expnum in (row["expnums"] or "").split()),
         }
         for row in rows

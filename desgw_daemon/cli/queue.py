@@ -1,4 +1,4 @@
-"""`queue add|list|hold|release|remove|retry|adopt`, `pause` and `resume`."""
+"""`queue add|list|hold|release|remove|retry|resolve|adopt`, `pause` and `resume`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from desgw_daemon.cli import queue_add, queue_adopt, queue_list
+from desgw_daemon.cli import queue_add, queue_adopt, queue_list, queue_resolve
 from desgw_daemon.cli.opening import (
     changing,
     exposure_number,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def add(sub: argparse._SubParsersAction[Any]) -> None:
     """Describe the commands."""
     queue = sub.add_parser("queue", help="put exposures into the queue, hold, release, remove or retry them")
-    what = queue.add_subparsers(metavar="add|list|hold|release|remove|retry|adopt", dest="what", required=True)
+    what = queue.add_subparsers(metavar="add|list|hold|release|remove|retry|resolve|adopt", dest="what", required=True)
     adding = what.add_parser(
         "add",
         help="add list files or exposure numbers",
@@ -63,6 +63,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     adopting.add_argument("--nite", metavar="YYYYMMDD")
     adopting.add_argument("--yes", action="store_true", help="do not ask")
     adopting.set_defaults(run=queue_adopt.adopt)
+    queue_resolve.add(what)
     for name, words, function in (
         ("hold", "start nothing new for exposures; what runs goes on", _hold),
         ("release", "let held exposures go on", _release),

@@ -9,10 +9,13 @@ from typing import Any, Final
 from desgw_daemon.cli.opening import season_number
 from desgw_daemon.cli.output import print_json, print_table
 from desgw_daemon.cli.reading import find_place, read
+from desgw_daemon.report.dags import newest_submissions
+from desgw_daemon.report.statustypes import SubmissionStatus
 
 #: The order of the planner: the views show seconds, several exposures are added in one.
 _QUERY: Final = """
-SELECT v.expnum, v.season, v.nite, v.band, v.state, v.held, v.priority, v.queued_at, v.reason
+SELECT v.expnum, v.season, v.nite, v.band, v.state, v.held, v.priority, v.queued_at, v.reason, v.disagreement,
+  v.exposure_id
 FROM v_exposure v JOIN exposure e ON e.id = v.exposure_id
 WHERE v.state IN ('queued', 'making', 'submitting') AND (?1 IS NULL OR v.season = ?1)
 ORDER BY v.priority DESC, e.queued_at, e.id
@@ -40,7 +43,7 @@ def show(args: argparse.Namespace) -> int:
                 str(row["priority"]),
                 row["state"] + (" (held)" if row["held"] else ""),
                 row["queued_at"],
-                row["reason"],
+                _dag(row["submission"]) + row["reason"],
             ]
             for row in rows
         ],
@@ -50,5 +53,19 @@ def show(args: argparse.Namespace) -> int:
 
 
 def _rows(db: sqlite3.Connection, season: int | None) -> list[dict[str, Any]]:
-    db.row_factory = sqlite3.Row
-    return [{**dict(row), "held": bool(row["held"])} for row in db.execute(_QUERY, (season,))]
+    cursor = db.cursor()
+    cursor.row_factory = sqlite3.Row
+    rows = [dict(row) for row in cursor.execute(_QUERY, (season,))]
+    in_line = "exposure_id IN (SELECT id FROM exposure WHERE state IN ('queued', 'making', 'submitting'))"
+    dags = newest_submissions(db, f" WHERE {in_line}", ())
+    return [{**row, "held": bool(row["held"]), "submission": dags.get(row["exposure_id"])} for row in rows]
+
+
+def _dag(submission: SubmissionStatus | None) -> str:
+    """Where its newest DAG is, under which id, and how often it was handed over: before the reason."""
+    if submission is None:
+        return ""
+    job = f" as {submission['job_id']}" if submission["job_id"] else ""
+    cause = f": {submission['last_cause']}" if submission["last_cause"] else ""
+    tries = "1 try" if submission["tries"] == 1 else f"{submission['tries']} tries"
+    return f"[DAG {submission['state']}{job}, {tries}{cause}] "

@@ -6,36 +6,40 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from desgw_daemon.cli.nights import Line, night_lines
+from desgw_daemon.cli.nights import ROOM_FOR_JOBS, Line, night_lines
 from desgw_daemon.cli.screen import Screen
 from desgw_daemon.report.status import Nite
-from desgw_daemon.report.statustypes import AlertStatus, Cycle, RunStatus, Silence, Status
+from desgw_daemon.report.statustypes import AlertStatus, Cycle, ExposureStatus, RunStatus, Silence, Status
 
 #: So many runs of a season are listed on a terminal; a run a night makes a long season.
 _RUNS_SHOWN: Final = 4
 _RUN_STYLES: Final = {"failed": "bold red", "lost": "bold red", "running": "cyan", "done": "dim"}
 _LEGEND: Final = (
-    "OK, FAIL, PEND(ing), M/B/L (missing/broken/lost): of 59 CCDs. FILES: forcephoto files found/expected. Times: UTC."
+    "OK, FAIL, PEND(ing), M/B/L (missing/broken/lost): of 59 CCDs.{jobs} FILES: forcephoto files found/expected."
+    " Times: UTC."
     " Whole reasons: `desgw-daemon explain EXPNUM`."
 )
 _SILENT: Final = {
     "pnfs": "/pnfs",
-    "engine": "the queue of the grid",
+    "engine": "The queue of the grid",
     "workflow": "exposures.list",
-    "making": "the set-up script of DAGMaker",
+    "making": "The set-up script of DAGMaker",
 }
 
 
 def status_lines(status: Status, screen: Screen, interval: timedelta, *, finished: Mapping[Nite, int]) -> list[Line]:
     """The whole page. finished: nites that are left out, with their numbers of exposures."""
-    lines = night_lines(status["exposures"], screen, interval)
+    lines = silence_lines(status, screen)
+    lines += night_lines(status["exposures"], screen, interval)
     if status["exposures"] and screen.width is not None:
-        lines += [(screen.wrapped(_LEGEND), "dim"), ("", None)]
+        jobs = " W/R/D/F/H: jobs of its DAG waiting/running/done/failed/held." if screen.width >= ROOM_FOR_JOBS else ""
+        lines += [(screen.wrapped(_LEGEND.format(jobs=jobs)), "dim"), ("", None)]
     if not status["exposures"] and not finished:
         lines.append(("no exposures yet: `desgw-daemon queue add FILE --season N` queues some", None))
     if finished:
         number = f"{sum(finished.values())} exposures of {len(finished)} earlier nites are done"
         lines += [(f"{number} (--season N or --nite N shows them)", "dim"), ("", None)]
+    lines += _disagreement_lines(status, screen)
     lines += _run_lines(status, screen)
     lines += _alert_lines(status["alerts"], screen)
     lines += daemon_lines(status, screen, interval)
@@ -43,8 +47,8 @@ def status_lines(status: Status, screen: Screen, interval: timedelta, *, finishe
 
 
 def daemon_lines(status: Status, screen: Screen, interval: timedelta) -> list[Line]:
-    """Whether the daemon works, is paused, and what does not answer."""
-    lines: list[Line] = [(_silence(silence, screen), "bold red") for silence in status["silent"]]
+    """Whether the daemon works, and is paused."""
+    lines: list[Line] = []
     pause = status["pause"]
     if pause is not None:
         words = (
@@ -75,12 +79,34 @@ def _cycle_line(cycle: Cycle | None, paused: bool, screen: Screen, interval: tim
     return screen.wrapped(screen.said(words)), "bold red" if error else None
 
 
+def silence_lines(status: Status, screen: Screen) -> list[Line]:
+    """What does not answer, since when, why, and what that means for all that stands below it."""
+    lines: list[Line] = [(_silence(silence, screen), "bold red") for silence in status["silent"]]
+    return [*lines, ("", None)] if lines else []
+
+
 def _silence(silence: Silence, screen: Screen) -> str:
-    what = _SILENT[silence["what"]]
-    words = (
-        f"{what} silent for {screen.ago(silence['since'])}, since {screen.when(silence['since'])}: {silence['problem']}"
-    )
+    since = f"{screen.when(silence['since'])}{'' if screen.width is None else 'Z'}, for {screen.ago(silence['since'])}"
+    words = f"{_SILENT[silence['what']]} has been silent since {since} ({silence['problem']}): {silence['means']}."
     return screen.wrapped(screen.said(words))
+
+
+def disagreement_line(exposure: ExposureStatus, screen: Screen, *, first: str) -> list[Line]:
+    """In what the queue and /pnfs do not say the same of an exposure; nothing where they do."""
+    if exposure["disagreement"] is None or exposure["disagreement_since"] is None:
+        return []
+    since = f"{screen.when(exposure['disagreement_since'])} ({screen.ago(exposure['disagreement_since'])})"
+    words = f"the queue and /pnfs disagree since {since}: {exposure['disagreement']}"
+    return [(screen.wrapped(screen.said(words), first=first, indent=len(first)), "yellow")]
+
+
+def _disagreement_lines(status: Status, screen: Screen) -> list[Line]:
+    lines = [
+        line
+        for exposure in status["exposures"]
+        for line in disagreement_line(exposure, screen, first=f"  {exposure['expnum']}  ")
+    ]
+    return [*lines, ("", None)] if lines else []
 
 
 def _alert_lines(alerts: list[AlertStatus], screen: Screen) -> list[Line]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import OperationalError
 
 from desgw_daemon.act.output_txt import keep_current
+from desgw_daemon.decide.disagree import changed_disagreements
 from desgw_daemon.decide.postproc_members import without
 from desgw_daemon.decide.skipto import SkiptoChoice, choose_skipto
 from desgw_daemon.domain.actions import (
@@ -32,6 +33,7 @@ from desgw_daemon.errors import DesgwError, Refused
 from desgw_daemon.observe.postproc import read_evidence
 from desgw_daemon.store.claims import ask_recheck, claim_run, note_folders_made, set_reason
 from desgw_daemon.store.database import writing
+from desgw_daemon.store.disagreements import set_disagreements
 from desgw_daemon.store.journal import move_exposure
 from desgw_daemon.store.wishes import answer_request
 from desgw_daemon.wiring import House
@@ -65,6 +67,7 @@ class Actor:
                         )
                     case Recheck():
                         ask_recheck(connection, action.exposure_id, at=now)
+            set_disagreements(connection, changed_disagreements(snapshot, self._house.policy, now), at=now)
         in_the_way = self._clear_away(snapshot)
         errors = list(in_the_way)
         for action in actions:

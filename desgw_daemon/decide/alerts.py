@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from desgw_daemon.decide.disagree import disagreement_alerts
 from desgw_daemon.decide.looks import is_watched
 from desgw_daemon.decide.postproc_alerts import postproc_alerts
 from desgw_daemon.decide.postproc_runs import failed_run_of
+from desgw_daemon.decide.queue_alerts import queue_alerts
 from desgw_daemon.decide.refreshing import failed_refresh, lacks_data, waiting_for_data
-from desgw_daemon.decide.words import at, plural, some, span
+from desgw_daemon.decide.words import at, plural, some
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Snapshot
-from desgw_daemon.domain.states import IN_FLIGHT, ExposureState, SubmissionState
+from desgw_daemon.domain.states import ExposureState
 
 _NEEDS_CREDENTIAL: Final = (ExposureState.QUEUED, ExposureState.MAKING, ExposureState.SUBMITTING)
 #: A credential is told to be old from so many times `credential.min_left` on: tokens live for an hour or so only.
@@ -27,9 +29,8 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_credential(snapshot, policy, now),
         *postproc_alerts(snapshot, policy, now),
         *_attention(snapshot),
-        *_unknown(snapshot, policy, now),
-        *_not_taken(snapshot, policy, now),
-        *_overdue(snapshot, policy, now),
+        *queue_alerts(snapshot, policy, now),
+        *disagreement_alerts(snapshot),
         *_refresh_failed(snapshot),
         *_without_data(snapshot, policy, now),
         *_paused(snapshot, policy, now),
@@ -57,7 +58,8 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
                 key="engine_silent",
                 rule="engine_silent",
                 severity="critical",
-                text=f"the queue does not answer since {at(since)}: {why}. Nothing is taken for lost; submissions wait",
+                text=f"the queue does not answer since {at(since)}: {why}. Nothing is taken for lost, and nothing is"
+                " submitted. Watching, making and post-processing go on; the rest goes on by itself when it answers",
             )
         )
     if snapshot.making_blocked and now - snapshot.making_blocked[0] >= policy.poll_interval:
@@ -118,77 +120,6 @@ def _attention(snapshot: Snapshot) -> list[AlertWanted]:
         )
         for exposure in snapshot.exposures
         if exposure.state is ExposureState.ATTENTION and failed_run_of(snapshot, exposure) is None
-    ]
-
-
-def _unknown(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
-    """DAGs of unknown outcome. A queue that does not answer at all has an alert of its own."""
-    grace = policy.submit_confirm_absent + 2 * policy.poll_interval
-    in_doubt = [
-        exposure
-        for exposure in snapshot.exposures
-        if (submission := exposure.own_submission) is not None
-        and submission.state is SubmissionState.UNKNOWN
-        and now - (submission.as_of or submission.intent_at) >= grace
-    ]
-    if not in_doubt or snapshot.engine_silent:
-        return []
-    return [
-        AlertWanted(
-            key="submission_unknown",
-            rule="submission_unknown",
-            severity="critical",
-            text=f"{plural(len(in_doubt), 'submission')} of unknown outcome: {some(str(e.expnum) for e in in_doubt)}."
-            " Nothing is submitted twice; it is settled when the queue gives a sure answer",
-        )
-    ]
-
-
-def _not_taken(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
-    """DAGs that the engine does not take, for a cause that should pass."""
-    waiting = [
-        (exposure, submission)
-        for exposure in snapshot.exposures
-        if (submission := exposure.own_submission) is not None
-        and submission.state is SubmissionState.INTENT
-        and not exposure.held
-        and now - submission.intent_at >= policy.patience
-    ]
-    if not waiting or snapshot.engine_silent or snapshot.paused or snapshot.credential_bad:
-        return []
-    first, submission = waiting[0]
-    return [
-        AlertWanted(
-            key="submission_waits",
-            rule="submission_waits",
-            severity="warning",
-            text=f"{plural(len(waiting), 'DAG')} could not be submitted for more than {span(policy.patience)}:"
-            f" {some(str(e.expnum) for e, _ in waiting)}. The first, {first.expnum}:"
-            f" {submission.reason or 'no answer yet'}. It is tried again in every cycle",
-        )
-    ]
-
-
-def _overdue(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
-    """DAGs that hold a place in the grid for longer than any should."""
-    late = [
-        exposure
-        for exposure in snapshot.exposures
-        if (submission := exposure.submission) is not None
-        and submission.state in IN_FLIGHT
-        and now - submission.intent_at >= policy.dag_deadline
-    ]
-    if not late:
-        return []
-    return [
-        AlertWanted(
-            key="dag_overdue",
-            rule="dag_overdue",
-            severity="warning",
-            text=f"{plural(len(late), 'DAG')} in flight for more than {span(policy.dag_deadline)}:"
-            f" {some(str(e.expnum) for e in late)}. Each keeps a place in the grid; `desgw-daemon queue remove --dag"
-            f" {late[0].expnum}` ends one, and what it has done stays",
-        )
     ]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from desgw_daemon.decide.words import at, span
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure
+from desgw_daemon.domain.snapshot import Exposure, Submission
 from desgw_daemon.domain.states import ENDED
 
 
@@ -19,6 +19,11 @@ def made_since(exposure: Exposure) -> float:
     return float("-inf") if submission is None else submission.intent_at.timestamp()
 
 
+def overdue_at(submission: Submission, policy: Policy) -> datetime:
+    """When no more is waited for from its DAG. One that was not taken for long has its time from then on."""
+    return (submission.submitted_at or submission.intent_at) + policy.dag_deadline
+
+
 def gives_up_at(exposure: Exposure, policy: Policy) -> tuple[datetime, str]:
     """When a CCD without a final sign counts as lost, and the reason that it will have then."""
     submission = exposure.own_submission
@@ -29,6 +34,7 @@ def gives_up_at(exposure: Exposure, policy: Policy) -> tuple[datetime, str]:
         ended = submission.ended_at
         return ended + policy.grace_after_dag, f"its DAG ended at {at(ended)} ({submission.state}) and left no sign"
     return (
-        submission.intent_at + policy.dag_deadline,
-        f"no sign {span(policy.dag_deadline)} after its DAG was submitted at {at(submission.intent_at)}",
+        overdue_at(submission, policy),
+        f"no sign {span(policy.dag_deadline)} after its DAG was submitted at"
+        f" {at(submission.submitted_at or submission.intent_at)}",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from desgw_daemon.decide.attempt import made_since
+from desgw_daemon.decide.attempt import made_since, overdue_at
 from desgw_daemon.decide.forcefiles import fresh_forcefiles
 from desgw_daemon.domain.facts import LookRequest
 from desgw_daemon.domain.names import ExposureKey
@@ -28,7 +28,7 @@ def plan_looks(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[LookR
             continue
         if recheck_is_asked(exposure):
             requests.append(_full(exposure, key))
-        elif exposure.state is ExposureState.ATTENTION or _waits_in_queue(exposure, policy, now):
+        elif exposure.state is ExposureState.ATTENTION or _in_doubt(exposure) or _waits_in_queue(exposure, policy, now):
             idle.append((exposure, key))
         elif exposure.folders_at is None:
             requests.append(_full(exposure, key))
@@ -41,17 +41,29 @@ def plan_looks(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[LookR
 
 def is_watched(exposure: Exposure) -> bool:
     """Whether something may appear on /pnfs for this exposure that the daemon should know."""
+    submission = exposure.own_submission
     if exposure.state is ExposureState.ATTENTION:
-        # Late results may mend what keeps it back, and a folder that has gone may come back; one whose DAG was never
-        # accepted has none to come.
-        submission = exposure.own_submission
-        return exposure.watch_only or (submission is not None and submission.job_id is not None)
+        # Late results may mend what keeps it back, and a folder that has gone may come back. One that was refused
+        # should have none: if it has some, that is told.
+        return exposure.watch_only or submission is not None
+    if _in_doubt(exposure):
+        return True  # results would show that its DAG was submitted
     return exposure.state in (ExposureState.PROCESSING, ExposureState.READY)
 
 
 def _is_wanted_again(exposure: Exposure) -> bool:
     """One that is done is looked at only before its season's next run."""
     return exposure.state is ExposureState.DONE and recheck_is_asked(exposure)
+
+
+def _in_doubt(exposure: Exposure) -> bool:
+    """Whether nobody knows if its DAG was submitted."""
+    submission = exposure.own_submission
+    return (
+        exposure.state is ExposureState.SUBMITTING
+        and submission is not None
+        and submission.state is SubmissionState.UNKNOWN
+    )
 
 
 def recheck_is_asked(exposure: Exposure) -> bool:
@@ -64,9 +76,7 @@ def _waits_in_queue(exposure: Exposure, policy: Policy, now: datetime) -> bool:
     """None of its jobs has started: nothing can have changed."""
     submission = exposure.own_submission
     return (
-        submission is not None
-        and submission.state is SubmissionState.QUEUED
-        and now < submission.intent_at + policy.dag_deadline
+        submission is not None and submission.state is SubmissionState.QUEUED and now < overdue_at(submission, policy)
     )
 
 

@@ -1,6 +1,7 @@
 """The plan of a tick: for each exposure and season one action with its reason; waiting is an action too.
 
-Pure: the same snapshot, policy and time give the same plan. The caps are a pass of their own (capacity).
+Pure: the same snapshot, policy and time give the same plan. The caps are a pass of their own (capacity), and so is what
+is on trial while submissions fail (breaker).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from desgw_daemon.decide import starting
+from desgw_daemon.decide.breaker import on_trial
 from desgw_daemon.decide.capacity import limit
 from desgw_daemon.decide.postproc import plan_postproc
 from desgw_daemon.decide.postproc_members import kept_out
@@ -37,7 +39,7 @@ def plan(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Action, ...
     wishes = [_for_exposure(snapshot, exposure, retries, policy, now) for exposure in in_order(snapshot.exposures)]
     wanted = [wish for wish in wishes if wish is not None]
     return (
-        *limit(snapshot, wanted, policy),
+        *on_trial(snapshot, limit(snapshot, wanted, policy, now), policy, now),
         *plan_refresh(snapshot, policy, now),
         *plan_postproc(_after_moves(snapshot, wanted, now), policy, now),
     )
@@ -68,6 +70,8 @@ def _for_exposure(
     action = _by_state(snapshot, exposure, retries.get(exposure.season), policy, now)
     submission = exposure.own_submission
     in_doubt = submission is not None and submission.state is SubmissionState.UNKNOWN
+    if action is None and snapshot.engine_silent:
+        return None  # its reason stays
     if in_doubt and (action is None or isinstance(action, Wait)):
         # Whatever the exposure waits for: a DAG of which nobody knows holds a place in the grid.
         return starting.reconcile(snapshot, exposure, "" if action is None else f". Meanwhile: {action.reason}")
@@ -84,7 +88,7 @@ def _by_state(
         case ExposureState.MAKING:
             return starting.making(snapshot, exposure, policy)
         case ExposureState.SUBMITTING:
-            return starting.submitting(snapshot, exposure)
+            return starting.submitting(snapshot, exposure, policy, now)
         case ExposureState.PROCESSING | ExposureState.READY:
             return _processing(exposure, retry, policy, now)
         case ExposureState.ATTENTION:

@@ -13,10 +13,11 @@ from datetime import datetime
 
 from desgw_daemon.decide.attempt import gives_up_at
 from desgw_daemon.decide.forcefiles import fresh_forcefiles
+from desgw_daemon.decide.held import held_words
 from desgw_daemon.decide.words import at, plural, some, span, tally
 from desgw_daemon.domain.decam import EXPECTED_CCDS
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Forcefile
+from desgw_daemon.domain.snapshot import Exposure, Forcefile, Submission
 from desgw_daemon.domain.states import ENDED, CcdState, Ready
 
 
@@ -192,12 +193,24 @@ def _dag(exposure: Exposure, policy: Policy) -> str:
         return f"submitted by somebody else: what has left no sign counts as lost at {at(until)} if nothing new comes"
     if submission.state in ENDED:
         return f"its DAG {submission.state} at {at(submission.ended_at)}: what has left no sign at {at(until)} is lost"
-    nodes = (
-        f", {submission.nodes_done} of {submission.nodes_total} jobs done"
-        if submission.nodes_total and submission.nodes_done is not None
-        else ""
-    )
+    held = f", {words}" if (words := held_words(submission)) else ""
+    state = "in the queue" if held else submission.state
+    since = at(submission.submitted_at or submission.intent_at)
     return (
-        f"its DAG is {submission.state}{nodes}, submitted at {at(submission.submitted_at or submission.intent_at)};"
+        f"its DAG is {state}{held}{_jobs(submission)}, submitted at {since};"
         f" what has left no sign at {at(until)} is lost"
     )
+
+
+def _jobs(submission: Submission) -> str:
+    """How far its jobs are, and what keeps them."""
+    if not submission.nodes_total or submission.nodes_done is None:
+        return ""
+    words = f", {submission.nodes_done} of {submission.nodes_total} jobs done"
+    for number, what in ((submission.nodes_failed, "failed"), (submission.nodes_running, "running")):
+        words += f", {number} {what}" if number else ""
+    if not submission.nodes_held:
+        return words
+    # Why stands before it where nothing else of it can run.
+    why = "" if submission.held_since else f" ({submission.hold_reason or 'the queue does not say why'})"
+    return f"{words}, {submission.nodes_held} held{why}"

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from desgw_daemon.decide.attempt import gives_up_at, made_since
 from desgw_daemon.decide.forcefiles import Pair
+from desgw_daemon.decide.jobs import NOT_SAID, job_of, job_words
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.facts import CcdSeen, SeenFail
 from desgw_daemon.domain.names import NOOVERLAPS, ExposureKey, fail_step, first_fail
@@ -101,11 +102,13 @@ def judge_ccd(exposure: Exposure, ccd: Ccd, policy: Policy, *, others_have_one: 
     settled = state in CCD_FINAL
     if state in (CcdState.COMPLETE, CcdState.FAILED):
         settled = twice or (ccd.pair_at is not None and ccd.pair_at <= moment)
+    job = job_of(exposure, ccd.ccd) if state is CcdState.LOST else None
     return replace(
         ccd,
         state=state,
         step=step,
         reason=reason,
+        host=ccd.host or (None if job is None else job.host),
         settled_at=_settled_since(ccd, moment) if settled else None,
     )
 
@@ -121,13 +124,17 @@ def _state(
 ) -> tuple[CcdState, str | None, str | None]:
     """State, step and reason."""
     until, gone = gives_up_at(exposure, policy)
+    told = job_words(exposure, ccd.ccd)
     # What was given up stays so until there is a sign: other news of the exposure move the deadline.
-    over = moment >= until or ccd.state is CcdState.LOST
+    # Nothing is lost of a DAG that was not taken, as far as we know: it is looked at only for what should not be there.
+    submission = exposure.own_submission
+    taken = submission is None or submission.job_id is not None
+    over = taken and (moment >= until or ccd.state is CcdState.LOST)
     if not has_folder(ccd):
         if missing:
             return CcdState.MISSING, None, ccd.reason
         if over:
-            return CcdState.LOST, None, _kept(ccd, f"{ccd.reason}; {gone}")
+            return CcdState.LOST, None, _kept(ccd, _joined((ccd.reason or "").partition("; ")[0], gone, told))
         return CcdState.PENDING, None, ccd.reason
     if ccd.state is CcdState.MISSING and not over:
         # An empty folder, made late by whomever, is no sign.
@@ -150,14 +157,19 @@ def _state(
         return CcdState.PENDING, None, remark
     old = _of_earlier((*ccd.stale, "its tarball") if ccd.tarball_size is not None else ccd.stale)
     if over:
-        return CcdState.LOST, None, _kept(ccd, f"{gone}; {old}" if old else gone)
+        return CcdState.LOST, None, _kept(ccd, _joined(gone, told, old))
     return CcdState.PENDING, None, old
 
 
 def _kept(ccd: Ccd, reason: str) -> str:
-    """The reason for which it was given up, not that of a later look."""
+    """The reason for which it was given up, not that of a later look, unless the queue has said more since."""
     given_up = ccd.state in (CcdState.LOST, CcdState.BROKEN)
-    return ccd.reason if given_up and ccd.reason else reason
+    return ccd.reason if given_up and ccd.reason and NOT_SAID not in ccd.reason else reason
+
+
+def _joined(*parts: str | None) -> str:
+    """What is known of it, as one reason."""
+    return "; ".join(part for part in parts if part)
 
 
 def _of_earlier(names: Sequence[str]) -> str | None:

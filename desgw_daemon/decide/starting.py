@@ -5,16 +5,19 @@ Must not count: the caps are a pass of their own (capacity).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
+from desgw_daemon.decide.backoff import retry_of
+from desgw_daemon.decide.breaker import breaker_of
 from desgw_daemon.decide.refreshing import lacks_data, refresh_words
+from desgw_daemon.decide.rivals import foreign_rival, in_flight, may_still_run, occupies, rival
 from desgw_daemon.decide.steps import move, wait
+from desgw_daemon.decide.templates import processed_since
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.actions import Action, MakeDag, Reconcile, SubmitDag
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Snapshot, Submission
-from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState, MakingState, SubmissionState
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
+from desgw_daemon.domain.states import ExposureState, MakingState, SubmissionState
 
 
 def _kept_back(snapshot: Snapshot, exposure: Exposure) -> str | None:
@@ -39,9 +42,9 @@ def queued(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
         return wait(exposure, _without_data(snapshot, exposure, policy))
     if snapshot.credential_bad:
         return wait(exposure, _no_credential(snapshot.credential_bad))
-    if rival := _rival(snapshot, exposure, _occupies):
-        return wait(exposure, _of_rival(rival))
-    if live := _live(exposure):
+    if other := rival(snapshot, exposure, occupies):
+        return wait(exposure, other)
+    if live := may_still_run(exposure):
         return wait(exposure, f"{live} may still run. It goes on when that has ended")
     return MakeDag(
         exposure_id=exposure.id, expnum=exposure.expnum, attempt=exposure.attempt, reason="it is its turn to be made"
@@ -77,45 +80,12 @@ def _no_credential(bad: tuple[datetime, str]) -> str:
     )
 
 
-def _in_flight(exposure: Exposure) -> Submission | None:
-    return next((s for s in exposure.submissions if s.state in IN_FLIGHT), None)
-
-
-def _live(exposure: Exposure) -> str | None:
-    """What may still run of it, in words."""
-    if last := _in_flight(exposure):
-        return f"its last DAG ({last.tag}, {last.state} since {at(last.intent_at)})"
-    making = next((m for m in exposure.makings if m.state in MAKING_LIVE), None)
-    return None if making is None else f"its DAGMaker (since {at(making.intent_at)})"
-
-
-def _rival(snapshot: Snapshot, exposure: Exposure, stands_in_the_way: Callable[[Exposure], bool]) -> Exposure | None:
-    """Another exposure of the same number, whatever its season and nite, that stands in the way.
-
-    mytemp_EXPNUM, the .dag and the input files on /pnfs are shared between seasons.
-    """
-    return next(
-        (
-            other
-            for other in snapshot.exposures
-            if other.expnum == exposure.expnum and other.id != exposure.id and stands_in_the_way(other)
-        ),
-        None,
-    )
-
-
-def _of_rival(rival: Exposure) -> str:
+def _silent(silent: tuple[datetime, str]) -> str:
+    since, why = silent
     return (
-        f"the same exposure is {rival.state} in season {rival.season} (nite {rival.nite}) since {at(rival.since)};"
-        " both would write the same files. It goes on when that one's DAG has ended"
+        f"the queue is silent since {at(since)}: {why}. Nothing is submitted meanwhile; it goes on by itself when the"
+        " queue answers"
     )
-
-
-def _occupies(other: Exposure) -> bool:
-    if other.state in (ExposureState.MAKING, ExposureState.SUBMITTING) or _live(other):
-        return True
-    # Somebody else's DAG: nobody but the files can tell when it has ended.
-    return other.watch_only and other.state is ExposureState.PROCESSING
 
 
 def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
@@ -129,6 +99,8 @@ def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
                 return wait(exposure, _blocked(snapshot.making_blocked))
             if snapshot.credential_bad:
                 return wait(exposure, _no_credential(snapshot.credential_bad))
+            if other := foreign_rival(snapshot, exposure):
+                return wait(exposure, other)
             return MakeDag(
                 exposure_id=exposure.id,
                 expnum=exposure.expnum,
@@ -156,22 +128,26 @@ def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
     )
 
 
-def submitting(snapshot: Snapshot, exposure: Exposure) -> Action:
+def submitting(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: datetime) -> Action:
     """One whose DAG is made. Nothing is submitted twice: after a doubt only the queue's own word leads on."""
     submission = exposure.own_submission
     kept = _kept_back(snapshot, exposure)
     if kept is None and snapshot.credential_bad:
         kept = _no_credential(snapshot.credential_bad)
+    if kept is None and snapshot.engine_silent:
+        kept = _silent(snapshot.engine_silent)
     if submission is None:
         making = exposure.making
         if making is None or making.attempt != exposure.attempt or making.state is not MakingState.MADE:
             return move(exposure, ExposureState.QUEUED, "no DAG of this attempt is there: it is made again")
         if kept:
             return wait(exposure, f"its DAG is made; {kept}")
-        if live := _live(exposure):
+        if live := may_still_run(exposure):
             return wait(exposure, f"its DAG is made; {live} may still run. It goes on when that has ended")
-        if rival := _rival(snapshot, exposure, lambda other: _in_flight(other) is not None):
-            return wait(exposure, f"its DAG is made; {_of_rival(rival)}")
+        if other := rival(snapshot, exposure, lambda other: in_flight(other) is not None):
+            return wait(exposure, f"its DAG is made; {other}")
+        if stale := processed_since(snapshot, exposure, policy):
+            return move(exposure, ExposureState.QUEUED, stale)
         return SubmitDag(
             exposure_id=exposure.id, expnum=exposure.expnum, attempt=exposure.attempt, reason="its DAG is made"
         )
@@ -179,6 +155,12 @@ def submitting(snapshot: Snapshot, exposure: Exposure) -> Action:
         case SubmissionState.INTENT if kept:
             return wait(exposure, f"its DAG is made and has not been submitted; {kept}")
         case SubmissionState.INTENT:
+            if other := foreign_rival(snapshot, exposure):
+                return wait(exposure, f"its DAG is made and has not been submitted; {other}")
+            retry = retry_of(snapshot, submission, policy)
+            # While the breaker is open, its own intervals count: the trouble is not this DAG's.
+            if retry and now < retry.due and (retry.credential or breaker_of(snapshot, policy) is None):
+                return wait(exposure, retry.reason)
             said = f": {submission.reason}" if submission.reason else ""
             return SubmitDag(
                 exposure_id=exposure.id,
@@ -199,7 +181,7 @@ def submitting(snapshot: Snapshot, exposure: Exposure) -> Action:
 
 
 def reconcile(snapshot: Snapshot, exposure: Exposure, more: str = "") -> Action:
-    """Have the queue asked what became of a submission."""
+    """Have the queue asked what became of a submission. A silent one is not: each question would cost a time-out."""
     submission = exposure.own_submission
     assert submission is not None
     said = f" ({submission.reason})" if submission.reason else ""
@@ -212,10 +194,11 @@ def reconcile(snapshot: Snapshot, exposure: Exposure, more: str = "") -> Action:
     else:
         what = f"nobody knows yet whether its DAG was submitted at {at(submission.intent_at)}{said}: the queue is asked"
         next_ = "for its tag, and it is not submitted again before the answer is sure"
-    silent = f". The queue is silent since {at(snapshot.engine_silent[0])}" if snapshot.engine_silent else ""
+    if snapshot.engine_silent:
+        return wait(exposure, f"{what} {next_}. Not now: {_silent(snapshot.engine_silent)}{more}")
     return Reconcile(
         exposure_id=exposure.id,
         expnum=exposure.expnum,
         submission_id=submission.id,
-        reason=f"{what} {next_}{silent}{more}",
+        reason=f"{what} {next_}{more}",
     )

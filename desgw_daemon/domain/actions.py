@@ -11,11 +11,15 @@ from desgw_daemon.domain.states import ExposureState, Ready
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Nothing to do for this exposure now, and why; what comes next."""
+    """Nothing to do for this exposure now, and why; what comes next.
+
+    waits_for: the exposures whose DAGs must end first, by number, where it waits for single ones.
+    """
 
     exposure_id: int
     expnum: int
     reason: str
+    waits_for: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"wait {self.expnum}: {self.reason}"

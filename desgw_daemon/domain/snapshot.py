@@ -283,6 +283,9 @@ class Exposure:
     unlisted_since: datetime | None = None
     #: Since when the blacklist of post-processing names it.
     blacklisted_since: datetime | None = None
+    #: In what the queue and /pnfs do not say the same, and since when.
+    disagreement: str | None = None
+    disagreement_since: datetime | None = None
     forcefiles_expected: int = 0
     forcefiles_found: int = 0
     forcefiles_missing: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from desgw_daemon.domain.snapshot import DagNode
 from desgw_daemon.domain.states import SubmissionState
-from desgw_daemon.grid.engine import DagStatus
+from desgw_daemon.grid.engine import DagStatus, OtherDag
 from desgw_daemon.grid.jobs import ccd_of
 
 Ad = Mapping[str, Any]
@@ -48,6 +48,23 @@ def job_id(ad: Ad, schedd: str) -> str:
 def is_spooling(ad: Ad) -> bool:
     """Whether its files are still being copied to the schedd: it may yet vanish."""
     return ad.get("JobStatus") == _HELD and ad.get("HoldReasonCode") == SPOOLING
+
+
+def is_over(ad: Ad) -> bool:
+    """Whether a job has ended by itself. One that was submitted from afar stays in the queue for days after that."""
+    return ad.get("JobStatus") == _COMPLETED
+
+
+def other_dag(ad: Ad, schedd: str) -> OtherDag:
+    """A DAG in the queue that was not asked for."""
+    expnum = ad.get(EXPNUM)
+    return OtherDag(
+        tag=str(ad.get(TAG)),
+        expnum=expnum if isinstance(expnum, int) else None,
+        job_id=job_id(ad, schedd),
+        state=dag_state(ad, in_queue=True),
+        owner=str(ad.get("Owner", "")),
+    )
 
 
 def never_arrived(ad: Ad) -> bool:
@@ -111,7 +128,9 @@ def dag_status(ad: Ad, schedd: str, *, in_queue: bool, held_jobs: Sequence[Ad] =
         hold_reason=hold_reason,
         exit_code=ad.get("ExitCode") if state in (SubmissionState.DONE, SubmissionState.FAILED) else None,
         submitted_at=_time(ad.get("QDate")),
-        ended_at=None if in_queue else _time(ad.get("CompletionDate") or ad.get("EnteredCurrentStatus")),
+        ended_at=None
+        if in_queue and not is_over(ad)
+        else _time(ad.get("CompletionDate") or ad.get("EnteredCurrentStatus")),
         reason=reason,
     )
 

@@ -25,14 +25,15 @@ from desgw_daemon.grid.condor_ads import (
     TAG,
     Ad,
     dag_node,
-    dag_state,
     dag_status,
     held_for,
     in_order,
     is_dag,
+    is_over,
     is_spooling,
     job_id,
     never_arrived,
+    other_dag,
 )
 from desgw_daemon.grid.engine import (
     Absent,
@@ -98,8 +99,8 @@ class CondorQueue:
             tag = str(ad.get(TAG))
             if tag in tags and tag not in dags and not is_spooling(ad):
                 dags[tag] = dag_status(ad, schedd, in_queue=True, held_jobs=held[tag], log=log_of.get(tag, ""))
-            elif not (tag in tags and is_spooling(ad)):
-                others.append(_other(ad, schedd))
+            elif not is_over(ad) and not (tag in tags and is_spooling(ad)):
+                others.append(other_dag(ad, schedd))
         silent = dict(told.silent)
         if missing := [tag for tag in tags if tag not in dags]:
             places = [schedd for schedd in self._schedds if schedd not in silent]
@@ -133,7 +134,7 @@ class CondorQueue:
             return self._half_copied(tag, *half[0])
         return Absent()
 
-    def _half_copied(self, tag: str, schedd: str, ad: Ad) -> FindOutcome:
+    def _half_copied(self, tag: str, schedd: str, ad: Ad) -> NoAnswer:
         """Neither there nor absent, until its time is up; then it is removed, and asked for again."""
         name = job_id(ad, schedd)
         since = held_for(ad, datetime.now(UTC))
@@ -143,20 +144,31 @@ class CondorQueue:
         return NoAnswer(f"{name} was cut off while its files were copied: it is being removed, and asked for again")
 
     def alive(self, tag: str, expnum: int) -> Sequence[tuple[str, str]] | NoAnswer:
-        """(tag, job id) of DAGs in the queues that carry the tag or are of the exposure, oldest first."""
+        """(tag, job id) of DAGs in the queues that carry the tag, or are of the exposure and not at their end; oldest
+        first.
+        """
         told = self._ask("condor_q", f'{_IS_DAG} && ({TAG} == "{tag}" || {EXPNUM} == {expnum})', self._schedds)
         if told.problem is not None:
             return NoAnswer(told.problem)
-        return [(str(ad.get(TAG)), job_id(ad, schedd)) for schedd, ad in in_order(told.ads)]
+        for schedd, ad in told.ads:
+            if ad.get(TAG) == tag and is_spooling(ad):
+                return self._half_copied(tag, schedd, ad)
+        return [
+            (str(ad.get(TAG)), job_id(ad, schedd))
+            for schedd, ad in in_order(told.ads)
+            if ad.get(TAG) == tag or not is_over(ad)
+        ]
 
     def nodes(self, tag: str) -> NodesOutcome:
         """The jobs of a DAG that has ended. Its history is read back to the time when it was submitted."""
-        dag = self._ask("condor_history", f'{_IS_DAG} && {TAG} == "{tag}"', self._schedds, limit=1)
-        if dag.problem is not None:
-            return NoAnswer(dag.problem)
-        if not dag.ads:
-            return Absent()
-        schedd, ad = dag.ads[0]
+        mine = f'{_IS_DAG} && {TAG} == "{tag}"'
+        # One that was submitted from afar stays in the queue after its end.
+        queued = self._ask("condor_q", mine, self._schedds)
+        ended = queued if queued.ads else self._ask("condor_history", mine, self._schedds, limit=1)
+        if not ended.ads:
+            problem = queued.problem or ended.problem
+            return Absent() if problem is None else NoAnswer(problem)
+        schedd, ad = ended.ads[0]
         since = f"CompletionDate =!= undefined && CompletionDate > 0 && CompletionDate < {ad.get('QDate', 0)}"
         jobs = f'JobUniverse != {DAGMAN_UNIVERSE} && {TAG} == "{tag}"'
         past = self._ask("condor_history", jobs, [schedd], since=since)
@@ -169,7 +181,7 @@ class CondorQueue:
 
     def order(self, command: Literal["condor_hold", "condor_release", "condor_rm"], tag: str) -> OrderOutcome:
         """Give an order for the DAG of this tag, wherever it is; its jobs follow DAGMan."""
-        wanted = f'{_IS_DAG} && {TAG} == "{tag}"'
+        wanted = f'{_IS_DAG} && {TAG} == "{tag}" && JobStatus != 4'
         told = self._ask("condor_q", wanted, self._schedds)
         for schedd in {schedd for schedd, _ in told.ads}:
             done = self._order(command, wanted, schedd)
@@ -200,6 +212,8 @@ class CondorQueue:
     ) -> _Told:
         """All of them at the same time: each may take its time-out."""
         words = ["-json", "-attributes", ATTRIBUTES, "-constraint", constraint]
+        # By itself condor_q shows the jobs of one's own account.
+        words += ["-allusers"] if command == "condor_q" else []
         words += [] if limit is None else ["-limit", str(limit)]
         words += [] if since is None else ["-since", since]
         if not schedds:
@@ -222,17 +236,6 @@ class CondorQueue:
 
 def _at(schedd: str) -> list[str]:
     return ["-name", schedd] if schedd else []
-
-
-def _other(ad: Ad, schedd: str) -> OtherDag:
-    expnum = ad.get(EXPNUM)
-    return OtherDag(
-        tag=str(ad.get(TAG)),
-        expnum=expnum if isinstance(expnum, int) else None,
-        job_id=job_id(ad, schedd),
-        state=dag_state(ad, in_queue=True),
-        owner=str(ad.get("Owner", "")),
-    )
 
 
 def _read(done: Finished) -> list[Ad] | None:

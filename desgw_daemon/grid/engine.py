@@ -154,7 +154,10 @@ class DagStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherDag:
-    """A DAG with a tag of our kind that was not asked for: another daemon's, or one that nobody here remembers."""
+    """A DAG with a tag of our kind that was not asked for: another daemon's, or one that nobody here remembers.
+
+    Also a second job that lives under a tag that was asked for, besides the one in `Answered.dags`: a duplicate.
+    """
 
     tag: str
     expnum: int | None
@@ -230,6 +233,15 @@ class Engine(ABC):
         under way. One Absent is no proof where the system's views lag: the caller wants two, some time apart,
         before it submits anew.
         """
+
+    def under_way(self, tag: str) -> str | None:
+        """Why a submission of this tag may still come to something on this machine; None when none can any more.
+
+        Asked before a person's word is taken for the outcome. An engine that can tell it by its own files asks nothing
+        else: the queue is silent just when people resolve something by hand.
+        """
+        answer = self.find(tag)
+        return answer.reason if isinstance(answer, NoAnswer) else None
 
     @abstractmethod
     def status(self, tags: Collection[str]) -> StatusOutcome:

@@ -263,9 +263,8 @@ def classify(
 
     text: stdout and stderr together, in whatever order. schedd: what took it, where the program does not say so itself.
 
-    A line that names the job outweighs whatever stands beside it, and however the command has ended: the schedd
-    has the DAG then, and trouble with it is the queue's to tell. Two such lines with different ids are for the queue
-    to explain.
+    A line that names the job outweighs whatever stands beside it, and however the command has ended: the schedd has
+    the DAG then, and trouble with it is the queue's to tell. Two with different ids are for the queue to explain.
     """
     ids = list(dict.fromkeys(found["id"] for found in _ID[program].finditer(text)))
     if len(ids) == 1:
@@ -273,7 +272,7 @@ def classify(
     if ids:
         return Unclear(f"it names {len(ids)} jobs for one DAG: {', '.join(ids)}", "two_ids")
     lines = [line.rstrip() for line in text.splitlines() if not _NOISE.match(line)]
-    # what is no noise first; but a complaint may be indented, or stand in a line that looks like a usage
+    # but a complaint may be indented, or stand in a line that looks like a usage
     everything = [*lines, *(line.strip() for line in text.splitlines() if line.strip())]
     for row in TABLE:
         line = row.line_of(everything, program, end)
@@ -281,9 +280,7 @@ def classify(
             break
     said = line or _first_words(lines)
     reason = f"{_cut(said)} ({row.words})" if said else f"{row.words}; it said nothing ({_how(exit_code, end)})"
-    if row.kind == "unclear":
-        return Unclear(reason, row.cause)
-    return Rejected(row.kind, reason, row.cause)
+    return Unclear(reason, row.cause) if row.kind == "unclear" else Rejected(row.kind, reason, row.cause)
 
 
 def _first_words(lines: list[str]) -> str:

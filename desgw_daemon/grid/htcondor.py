@@ -40,6 +40,7 @@ from desgw_daemon.grid.engine import (
 )
 from desgw_daemon.grid.failures import classify
 from desgw_daemon.grid.jobs import MissingScriptError
+from desgw_daemon.grid.precheck import kept_back
 
 _DROPPED: Final = "dropped"
 
@@ -75,7 +76,7 @@ class HtcondorEngine(Engine):
         folder = self._root / checked(request.tag) / str(request.number)
         try:
             if not submission.was_started(folder):
-                if (kept := self._kept_back(request)) is not None:
+                if (kept := kept_back(self._queue.alive(request.tag, request.expnum), request)) is not None:
                     return kept
                 self._prepare(folder, request)
             ended = submission.hand_over(
@@ -99,12 +100,15 @@ class HtcondorEngine(Engine):
 
     def find(self, tag: str) -> FindOutcome:
         """Ask queue and history, when no submission of this tag is under way any more."""
+        problem = self.under_way(tag)
+        return self._queue.find(tag) if problem is None else NoAnswer(problem)
+
+    def under_way(self, tag: str) -> str | None:
+        """Whether condor_submit_dag still runs, by its evidence of life."""
         try:
-            if submission.is_under_way(self._root / checked(tag)):
-                return NoAnswer("condor_submit_dag still runs")
+            return submission.under_way(self._root / checked(tag), self._timeout)
         except OSError as error:
-            return NoAnswer(str(error))
-        return self._queue.find(tag)
+            return str(error)
 
     def status(self, tags: Collection[str]) -> StatusOutcome:
         """One condor_q for all of them, and one condor_history when some have left the queue."""
@@ -126,20 +130,6 @@ class HtcondorEngine(Engine):
     def remove(self, tag: str) -> OrderOutcome:
         """condor_rm of DAGMan, which takes its jobs with it."""
         return self._queue.order("condor_rm", checked(tag))
-
-    def _kept_back(self, request: SubmitRequest) -> SubmitOutcome | None:
-        """Why not to submit, from the queue itself: it is there already, or another's DAG of this exposure is."""
-        found = self._queue.alive(request.tag, request.expnum)
-        if isinstance(found, NoAnswer):
-            return Rejected("transient", f"not handed over: the queue gives no answer: {found.reason}", "no_answer")
-        for tag, job_id in found:
-            if tag == request.tag:
-                return Accepted(job_id)
-        if found:
-            tag, job_id = found[0]
-            why = f"not handed over: a DAG of exposure {request.expnum} is in the queue as {job_id} ({tag})"
-            return Rejected("transient", why, "another_dag")
-        return None
 
     def _prepare(self, folder: Path, request: SubmitRequest) -> None:
         text = request.dag_path.read_text(encoding="utf-8", errors="replace")

@@ -49,7 +49,9 @@ def commands(dag: Dag, workdir: Path, env: Mapping[str, str]) -> list[tuple[str,
                 raise MissingScriptError(f"line {job.line}: {script} is not there")
             args = tuple(expanded(word, env) for word in job.args)
             found.append(
-                Command(name=_name(number, job), job=job, script=script, args=args, runs_itself=_runs_itself(script))
+                Command(
+                    name=node_name(number, job), job=job, script=script, args=args, runs_itself=_runs_itself(script)
+                )
             )
         stages.append((stage.kind, found))
     return stages
@@ -73,7 +75,8 @@ def _runs_itself(script: Path) -> bool:
         return file.read(2) == b"#!"
 
 
-def _name(number: int, job: Job) -> str:
+def node_name(number: int, job: Job) -> str:
+    """What the n-th job of a DAG is called: unique, for people and for files."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(job.script).stem)[:40]
     if job.sediff is None:
         return f"{number:03d}_{stem}"

@@ -9,14 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
 from desgw_daemon import children
+from desgw_daemon.domain.times import utc
 
 #: Most submissions are over in a second: the state "submitting" is then never seen.
 _WORTH_WAITING: Final = timedelta(seconds=3)
+#: A keeper ends its command well within this after the time-out.
+_KEEPERS_OWN: Final = timedelta(minutes=1)
 _KEEPER: Final = "keeper"
 _OUTPUT: Final = "submit.out"
 
@@ -81,10 +84,19 @@ def was_started(folder: Path) -> bool:
     return children.look(folder / _KEEPER).state != "absent"
 
 
-def is_under_way(folder: Path) -> bool:
-    """Whether the command of any try below this tag's folder still runs.
+def under_way(folder: Path, timeout: timedelta) -> str | None:
+    """What still runs of the submissions below this tag's folder, in words; None when nothing does.
+
+    One that has outlived its time-out, since its keeper was killed, is ended: the next call tells.
 
     :raises OSError: the folder cannot be read.
     """
-    tries = folder.iterdir() if folder.is_dir() else ()
-    return any(children.look(each / _KEEPER).state == "running" for each in tries)
+    for each in folder.iterdir() if folder.is_dir() else ():
+        child = children.look(each / _KEEPER)
+        if child.state != "running":
+            continue
+        since = child.started_at
+        if since is not None and datetime.now(UTC) - since > timeout + _KEEPERS_OWN:
+            children.stop(each / _KEEPER)
+        return f"its submit command runs since {'some time' if since is None else utc(since)} (process {child.pid})"
+    return None

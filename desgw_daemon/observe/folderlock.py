@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from desgw_daemon.observe.text import plain_text
 #: In the Post-Processing folder. A name that no ini, list or output has.
 FOLDER_LOCK: Final = ".desgw-postproc.lock"
 _MOST_WORDS: Final = 500
+_PYTHON: Final = re.compile(rb"python[\d.]*")
 
 
 def holder(lock: Path) -> str | None:
@@ -33,8 +35,9 @@ def holder(lock: Path) -> str | None:
 
 
 def by_hand(folder: Path, program: str) -> int | None:
-    """The pid of a process with this word (a file name) on its command line that works in the folder; None if none.
+    """The pid of a process that runs a Python program of this name in the folder; None if there is none.
 
+    Not of an editor or a pager with the program's file in it.
     Processes of other accounts do not show where they work: only our own, or all of them for root, are found.
     """
     try:
@@ -50,6 +53,7 @@ def by_hand(folder: Path, program: str) -> int | None:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if any(word.rpartition(b"/")[2] == os.fsencode(program) for word in words):
+        names = [word.rpartition(b"/")[2] for word in words]
+        if os.fsencode(program) in names and (names[0] == os.fsencode(program) or _PYTHON.fullmatch(names[0])):
             return pid
     return None

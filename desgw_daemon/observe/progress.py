@@ -94,14 +94,14 @@ def read_status(folder: Path, season: int, started_at: datetime) -> StatusFile |
 
     A run that dies at once leaves the file of the one before, perhaps `complete`: an older file is not
     believed, nor one that is not whole (nine times 0 or 1, then `complete` or `incomplete`).
-    Raises OSError when it cannot be read, other than for not being there.
+    Raises OSError when the disk does not answer.
     """
     try:
         with (folder / f"PostProcStatus{season}.txt").open("rb") as file:
             written = os.fstat(file.fileno()).st_mtime
             *flags, last = file.read(256).split() or [b""]
-    except FileNotFoundError:
-        return None
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        return None  # another error may pass
     if written < started_at.timestamp() or len(flags) != len(STATUS_ENTRIES):
         return None
     if not set(flags) <= {b"0", b"1"} or last not in (b"complete", b"incomplete"):

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, cast
 
 from desgw_daemon.domain.times import utc
+from desgw_daemon.report.dags import newest_submissions
 from desgw_daemon.report.statustypes import (
     AlertStatus,
     CcdCounts,
@@ -23,12 +24,20 @@ from desgw_daemon.report.statustypes import (
     RunStatus,
     Silence,
     Status,
+    SubmissionStatus,
 )
 
 #: A last cycle that began longer ago than so many poll intervals is overdue: the daemon seems not to run.
 OVERDUE_AFTER: Final = 3
 #: ... but never sooner than this: a cycle that starts many things takes its time, however short the interval.
 OVERDUE_AT_LEAST: Final = timedelta(seconds=15)
+#: What follows when something does not answer.
+_MEANS: Final = {
+    "pnfs": "what is said of CCDs and files is as of then",
+    "engine": "what is said of DAGs is as of then; nothing is taken for ended or lost, and new ones wait",
+    "workflow": "what is not in it yet, as far as was seen, waits",
+    "making": "no DAG is made; what is made, watched or post-processed goes on",
+}
 #: Sorted behind every nite: those whose nite is not known yet.
 _LAST: Final = "unknown"
 
@@ -91,12 +100,16 @@ def read_exposures(db: sqlite3.Connection, scope: Scope, without: Collection[Nit
 
 def _exposures(db: sqlite3.Connection, asked: Sequence[tuple[str, object]]) -> list[ExposureStatus]:
     where = " WHERE " + " AND ".join(condition for condition, _ in asked) if asked else ""
-    rows = _rows(db, f"SELECT * FROM v_exposure{where}", [value for _, value in asked])
-    return sorted(map(_exposure, rows), key=lambda e: (e["season"], e["nite"] or _LAST, e["expnum"]))
+    wanted = [value for _, value in asked]
+    dags = newest_submissions(db, where, wanted)
+    rows = _rows(db, f"SELECT * FROM v_exposure{where}", wanted)
+    exposures = [_exposure(row, dags.get(row["exposure_id"])) for row in rows]
+    return sorted(exposures, key=lambda e: (e["season"], e["nite"] or _LAST, e["expnum"]))
 
 
-def _exposure(row: sqlite3.Row) -> ExposureStatus:
+def _exposure(row: sqlite3.Row, submission: SubmissionStatus | None) -> ExposureStatus:
     values = dict(row) | {
+        "submission": submission,
         "held": bool(row["held"]),
         "watch_only": bool(row["watch_only"]),
         "problem": row["unseen_problem"],
@@ -161,7 +174,7 @@ def _silent(db: sqlite3.Connection) -> list[Silence]:
                 continue
             good = [row["id"] for row in _rows(db, f"{asked} AND {what}_problem IS NULL ORDER BY id DESC LIMIT 1")]
             first = _rows(db, f"{asked} AND id > ? ORDER BY id LIMIT 1", good or [0])
-            found += [Silence(what=what, since=row["started_at"], problem=problem) for row in first]
+            found += [Silence(what=what, since=row["started_at"], problem=problem, means=_MEANS[what]) for row in first]
     return found
 
 

@@ -28,10 +28,56 @@ class Forcefiles(TypedDict):
     surplus: list[str]
 
 
+class SubmissionStatus(TypedDict):
+    """An attempt to run the DAG of an exposure. nodes_...: its jobs; None where the engine does not tell.
+
+    held_since: since when nothing of it can run because it, or all that is left of it, is held. tries: how often it
+    was handed to the engine; last_...: what came of the newest of these. as_of: when the engine last answered for it.
+    """
+
+    attempt: int
+    tag: str
+    engine: str
+    state: str
+    job_id: str | None
+    nodes_total: int | None
+    nodes_waiting: int | None
+    nodes_running: int | None
+    nodes_done: int | None
+    nodes_failed: int | None
+    nodes_held: int | None
+    hold_reason: str | None
+    held_since: str | None
+    exit_code: int | None
+    reason: str | None
+    intent_at: str
+    submitted_at: str | None
+    ended_at: str | None
+    as_of: str | None
+    tries: int
+    last_outcome: str | None
+    last_cause: str | None
+    last_text: str | None
+    templates: list[int]
+
+
+class SubmitTryStatus(TypedDict):
+    """One time that a DAG was handed to the engine. outcome: None while nobody knows what came of it."""
+
+    attempt: int
+    number: int
+    started_at: str
+    ended_at: str | None
+    outcome: str | None
+    cause: str | None
+    text: str | None
+
+
 class ExposureStatus(TypedDict):
     """One exposure. as_of: when all that was asked for of it was last seen; problem: why not, since unseen_since.
 
-    unlisted_since: since when exposures.list has no line for it, while it is queued.
+    unlisted_since: since when exposures.list has no line for it, while it is queued. disagreement: in what the queue
+    and /pnfs do not say the same of it. submission: the newest attempt to run its DAG, if there was one.
     """
 
     expnum: int
@@ -55,6 +101,9 @@ class ExposureStatus(TypedDict):
     unseen_since: str | None
     problem: str | None
     unlisted_since: str | None
+    disagreement: str | None
+    disagreement_since: str | None
+    submission: SubmissionStatus | None
     exposure_id: int
 
 
@@ -106,11 +155,15 @@ class Cycle(TypedDict):
 
 
 class Silence(TypedDict):
-    """Something that does not answer: pnfs, engine, workflow (exposures.list) or making (the set-up script)."""
+    """Something that does not answer: pnfs, engine, workflow (exposures.list) or making (the set-up script).
+
+    means: what follows for what is shown.
+    """
 
     what: str
     since: str
     problem: str
+    means: str
 
 
 class Pause(TypedDict):

@@ -6,7 +6,7 @@ The stand-ins read it from scenario.json; what must come of it (`end`, `ready`) 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Literal
 
@@ -69,16 +69,19 @@ class Watch:
     grace_after_dag: timedelta = timedelta(seconds=3)
     zero_size_after: timedelta = timedelta(seconds=4)
     quiet_for: timedelta = timedelta(seconds=60)
-    min_interval: timedelta = timedelta(milliseconds=200)
-    retry_after: timedelta = timedelta(seconds=1)
+    postproc_min_interval: timedelta = timedelta(milliseconds=200)
+    postproc_retry_after: timedelta = timedelta(seconds=1)
     #: A night shows a run that failed, unless it is told to show how it is tried again.
-    retries: int = 0
+    postproc_retries: int = 0
     confirm_absent: timedelta = timedelta(seconds=2)
     dagmaker_timeout: timedelta = timedelta(seconds=60)
     refresh_every: timedelta = timedelta(seconds=15)
     dagmaker_max_at_once: int = 3
     max_in_flight: int = 4
     local_slots: int = 4
+    #: A submission that was refused for a cause that passes is tried again after this.
+    retry_after: timedelta = timedelta(seconds=5)
+    query_timeout: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,8 @@ class Postproc:
     """How run_postproc.py behaves. dies: (step, before | middle | after) at which it ends with status 1."""
 
     dies: tuple[int, Literal["before", "middle", "after"]] | None = None
+    #: Where it stays until it is ordered otherwise.
+    stops: tuple[int, Literal["before", "middle", "after"]] | None = None
     #: Whether a CSV reader gets through {filename_1}, which any SKIPTO > 0 tries.
     prelim_readable: bool = True
     #: Fewer than ncore (8) end step 5 with status 1.
@@ -169,6 +174,7 @@ class Scenario:
 
     season: int = 2206
     exposures: tuple[PlannedExposure, ...]
+    engine: Literal["local", "htcondor"] = "local"
     pace: Pace = field(default_factory=Pace)
     watch: Watch = field(default_factory=Watch)
     postproc: Postproc = field(default_factory=Postproc)
@@ -203,6 +209,14 @@ def small_scenario(exposures: int = 2) -> Scenario:
             confirm_absent=timedelta(milliseconds=300),
         ),
     )
+
+
+def on_pool(scenario: Scenario, *, season: int) -> Scenario:
+    """The same night on a HTCondor pool, where a DAG takes its time to begin and to end, and jobs to be matched.
+
+    season: one of which the pool has never had a DAG.
+    """
+    return replace(scenario, engine="htcondor", season=season)
 
 
 def demo_scenario() -> Scenario:

@@ -179,9 +179,11 @@ exposures_schema = ""
 refresh_every = {_span(watch.refresh_every)}
 
 [submit]
-engine = "local"
+engine = "{scenario.engine}"
 max_in_flight = {watch.max_in_flight}
 confirm_absent = {_span(watch.confirm_absent)}
+query_timeout = {_span(watch.query_timeout)}
+retry_after = {_span(watch.retry_after)}
 local_slots = {watch.local_slots}
 
 [readiness]
@@ -191,9 +193,9 @@ zero_size_after = {_span(watch.zero_size_after)}
 
 [postproc]
 quiet_for = {_span(watch.quiet_for)}
-min_interval = {_span(watch.min_interval)}
-retries = {watch.retries}
-retry_after = {_span(watch.retry_after)}
+min_interval = {_span(watch.postproc_min_interval)}
+retries = {watch.postproc_retries}
+retry_after = {_span(watch.postproc_retry_after)}
 python = "{python}"
 host_lock = "locks/postproc-host.lock"
 """

@@ -100,6 +100,7 @@ def move_submission(
     *,
     at: datetime,
     why: str,
+    who: str = "daemon",
     values: Mapping[str, Any] | None = None,
 ) -> bool:
     """Change a submission's state, if it still is what `submission` says. Returns whether it was changed.
@@ -119,6 +120,7 @@ def move_submission(
             before=before.value,
             after=after.value,
             why=why,
+            who=who,
             exposure_id=submission.exposure_id,
         )
     return done

@@ -71,13 +71,22 @@ def load_snapshot(
     scope: "open", the exposures for which something may still happen, which are also those that are done and looked at
     once more before their season's next run; "seasons", which is what a plan is computed
     from, those and the done ones of their seasons (without their makings and submissions); "all", for commands.
-    CCDs and forcefiles are loaded for the exposures that are watched, or for the ids in `with_ccds_of`.
+    CCDs and forcefiles are loaded for the exposures that are watched, or whose DAG is in doubt, or for the ids in
+    `with_ccds_of`.
     """
     rows, submissions = table(ExposureRow), table(SubmissionRow)
     # A DAG may outlive its exposure's last state: it counts against the cap, and is followed to its end.
     flying = select(submissions.c.exposure_id).where(submissions.c.state.in_([state.value for state in IN_FLIGHT]))
+    # Or the queue may have one that has ended for us.
+    there = select(submissions.c.exposure_id).where(submissions.c.tag.in_(select(table(ForeignDagRow).c.tag)))
     closed = (ExposureState.DONE.value, ExposureState.REMOVED.value)
-    is_open = rows.c.state.not_in(closed) | rows.c.id.in_(flying) | _looked_at_again(rows)
+    is_open = (
+        rows.c.state.not_in(closed)
+        | rows.c.id.in_(flying)
+        | rows.c.id.in_(there)
+        | rows.c.disagreement.is_not(None)
+        | _looked_at_again(rows)
+    )
     match scope:
         case "open":
             exposures = _exposures(connection, is_open, with_ccds_of=with_ccds_of)
@@ -156,14 +165,19 @@ def _exposures(
     rows = table(ExposureRow)
     found = connection.execute(select(rows).where(chosen).order_by(rows.c.id)).mappings().all()
     if with_ccds_of is None:
-        watched = [row["id"] for row in found if row["state"] in WATCHED or _is_looked_at_again(row)]
+        submissions = table(SubmissionRow)
+        doubted = select(submissions.c.exposure_id).where(submissions.c.state == SubmissionState.UNKNOWN.value)
+        in_doubt = set(connection.execute(doubted).scalars())
+        watched = [
+            row["id"] for row in found if row["state"] in WATCHED or row["id"] in in_doubt or _is_looked_at_again(row)
+        ]
     else:
         watched = list(with_ccds_of)
     ids = select(rows.c.id).where(chosen if with_runs_of is None else with_runs_of)
     ccds = _by_exposure(connection, CcdRow, _slices(watched), order="ccd")
     files = _by_exposure(connection, ForcefileRow, _slices(watched), order="name")
     makings = _by_exposure(connection, MakingRow, [ids], order="id")
-    submissions = _by_exposure(connection, SubmissionRow, [ids], order="attempt")
+    attempts = _by_exposure(connection, SubmissionRow, [ids], order="attempt")
     nodes = _nodes(connection, watched)
     return tuple(
         _exposure(
@@ -171,7 +185,7 @@ def _exposures(
             ccds=ccds.get(row["id"], ()),
             files=files.get(row["id"], ()),
             makings=makings.get(row["id"], ()),
-            submissions=submissions.get(row["id"], ()),
+            submissions=attempts.get(row["id"], ()),
             nodes=nodes.get(row["id"], ()),
         )
         for row in found
@@ -239,6 +253,8 @@ def _exposure(
         unseen_problem=row["unseen_problem"],
         unlisted_since=row["unlisted_since"],
         blacklisted_since=row["blacklisted_since"],
+        disagreement=row["disagreement"],
+        disagreement_since=row["disagreement_since"],
         forcefiles_expected=row["forcefiles_expected"],
         forcefiles_found=row["forcefiles_found"],
         forcefiles_missing=tuple(row["forcefiles_missing"]),

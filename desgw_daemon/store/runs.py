@@ -119,17 +119,26 @@ NOTED = "noted"
 STOPPING = "to be stopped"
 
 
-def order_stop(connection: Connection, season: int, *, who: str, why: str, at: datetime) -> PostprocRun:
-    """Write down that a person wants the season's run to be ended; the run as it was. Raises Refused without one."""
+def live_run(connection: Connection, season: int) -> PostprocRun:
+    """The season's run that goes on. Raises Refused when there is none."""
     live = next((run for run in load_runs(connection) if run.season == season and run.state in RUN_LIVE), None)
     if live is None:
         raise Refused(f"no run of season {season} goes on; `desgw-daemon postproc status` shows those that did")
+    return live
+
+
+def order_stop(connection: Connection, season: int, *, run_id: int, who: str, why: str, at: datetime) -> PostprocRun:
+    """Write down that a person wants this run of the season to be ended; the first word counts.
+
+    Raises Refused when it does not go on any more.
+    """
+    live = live_run(connection, season)
+    if live.id != run_id:
+        raise Refused(f"the run has ended meanwhile, and run {live.number} of season {season} has begun: ask again")
     if live.stopped_by is None:
         rows = table(PostprocRunRow)
         connection.execute(
-            update(rows)
-            .where(rows.c.id == live.id, rows.c.stopped_by.is_(None))
-            .values(stopped_by=who, stopped_at=at, stop_reason=why)
+            update(rows).where(rows.c.id == live.id).values(stopped_by=who, stopped_at=at, stop_reason=why)
         )
         note(
             connection,

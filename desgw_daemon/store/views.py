@@ -19,6 +19,12 @@ def _utc(column: str) -> str:
     return f"strftime('%Y-%m-%dT%H:%M:%SZ', {column}) AS {name}"
 
 
+def _last_try(column: str) -> str:
+    """Of the newest time that a submission was handed to the engine."""
+    of = "submit_try t WHERE t.submission_id = s.id ORDER BY t.number DESC LIMIT 1"
+    return f"(SELECT t.{column} FROM {of}) AS last_{column}"
+
+
 #: Shown with every row that belongs to an exposure.
 _WHOSE: Final = "e.season, e.nite, e.expnum, e.band"
 
@@ -38,6 +44,7 @@ SELECT {_WHOSE}, e.state, e.held <> 0 AS held, e.hold_reason, e.watch_only <> 0 
   e.forcefiles_expected, e.forcefiles_found, e.forcefiles_missing, e.forcefiles_surplus,
   {_utc("e.since")}, {_utc("e.queued_at")}, e.added_by, {_utc("e.news_at")}, {_utc("e.as_of")},
   {_utc("e.unseen_since")}, e.unseen_problem, {_utc("e.unlisted_since")}, {_utc("e.blacklisted_since")},
+  e.disagreement, {_utc("e.disagreement_since")},
   e.id AS exposure_id
 FROM exposure e LEFT JOIN ccd c ON c.exposure_id = e.id
 GROUP BY e.season, e.nite, e.expnum, e.id
@@ -57,8 +64,11 @@ FROM ccd c JOIN exposure e ON e.id = c.exposure_id
 WHERE c.state IN ('failed', 'missing', 'broken', 'lost')
 """,
     "v_attention": f"""
-SELECT {_WHOSE}, e.state, e.reason, {_utc("e.since")}
+SELECT {_WHOSE}, 'attention' AS kind, e.state, e.reason, {_utc("e.since")}
 FROM exposure e WHERE e.state = 'attention'
+UNION ALL
+SELECT {_WHOSE}, 'disagreement', e.state, e.disagreement, {_utc("e.disagreement_since")}
+FROM exposure e WHERE e.disagreement IS NOT NULL
 """,
     "v_ccd": f"""
 SELECT {_WHOSE}, c.ccd, c.state, c.step, c.fails, c.stale, c.job, c.host, c.tarball_size, c.foreign_files,
@@ -66,14 +76,32 @@ SELECT {_WHOSE}, c.ccd, c.state, c.step, c.fails, c.stale, c.job, c.host, c.tarb
 FROM (SELECT *, "foreign" AS foreign_files FROM ccd) c JOIN exposure e ON e.id = c.exposure_id
 """,
     "v_submission": f"""
-SELECT {_WHOSE}, s.attempt, s.tag, s.engine, s.state, s.job_id, s.nodes_total, s.nodes_done, s.nodes_failed,
-  s.exit_code, s.reason, {_utc("s.intent_at")}, {_utc("s.submitted_at")}, {_utc("s.ended_at")}, {_utc("s.as_of")},
-  s.exposure_id
+SELECT {_WHOSE}, s.attempt, s.tag, s.engine, s.state, s.job_id, s.nodes_total, s.nodes_waiting, s.nodes_running,
+  s.nodes_done, s.nodes_failed, s.nodes_held, s.hold_reason, {_utc("s.held_since")}, s.exit_code, s.reason,
+  {_utc("s.intent_at")}, {_utc("s.submitted_at")}, {_utc("s.ended_at")}, {_utc("s.as_of")},
+  (SELECT count(*) FROM submit_try t WHERE t.submission_id = s.id) AS tries,
+  {_last_try("outcome")}, {_last_try("cause")}, {_last_try("text")},
+  s.templates, {_utc("s.nodes_at")}, s.id AS submission_id, s.exposure_id
 FROM submission s JOIN exposure e ON e.id = s.exposure_id
+""",
+    "v_submit_try": f"""
+SELECT {_WHOSE}, s.attempt, s.tag, s.engine, t.number, t.outcome, t.cause, t.text, {_utc("t.started_at")},
+  {_utc("t.ended_at")}, t.submission_id, s.exposure_id
+FROM submit_try t JOIN submission s ON s.id = t.submission_id JOIN exposure e ON e.id = s.exposure_id
+""",
+    "v_dag_node": f"""
+SELECT {_WHOSE}, s.attempt, s.tag, s.engine, s.job_id, n.name, n.process, n.ccd, n.state, n.exit_code, n.signal,
+  n.hold_reason, n.host, n.submission_id, s.exposure_id
+FROM dag_node n JOIN submission s ON s.id = n.submission_id JOIN exposure e ON e.id = s.exposure_id
+""",
+    "v_foreign_dag": f"""
+SELECT f.tag, f.job_id, f.expnum, f.state, f.owner, {_utc("f.first_seen")}, {_utc("f.as_of")},
+  EXISTS (SELECT 1 FROM submission s WHERE s.tag = f.tag) AS ours
+FROM foreign_dag f
 """,
     "v_dagmaker": f"""
 SELECT {_WHOSE}, m.attempt, m.state, m.exit_code, m.reason, m.folder, {_utc("m.intent_at")}, {_utc("m.ended_at")},
-  m.rc_sha256, m.id AS run_id, m.exposure_id
+  m.rc_sha256, m.templates, m.id AS run_id, m.exposure_id
 FROM dagmaker_run m JOIN exposure e ON e.id = m.exposure_id
 """,
     "v_postproc": f"""
@@ -118,8 +146,8 @@ FROM "transition" t LEFT JOIN exposure e ON e.id = t.exposure_id
 """,
     "v_poll": f"""
 SELECT p.id, {_utc("p.started_at")}, {_utc("p.ended_at")}, p.exposures, p.listings, p.stats, p.reads,
-  p.look_seconds, p.unseen, p.pnfs_problem, p.engine_problem, p.workflow_problem, p.making_problem,
-  p.credential_problem, p.actions, p.error
+  p.look_seconds, p.unseen, p.pnfs_problem, p.engine_problem, p.engine_calls, p.workflow_problem,
+  p.making_problem, p.credential_problem, p.actions, p.error
 FROM poll p
 """,
     "v_season": f"""

@@ -1,4 +1,4 @@
-"""The grid: tries of submissions, jobs of DAGs, templates, DAGs of others
+"""The grid: tries of submissions, jobs of DAGs, templates, DAGs of others, disagreements
 
 Revision: 0003
 Before it: 0002
@@ -63,6 +63,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("dagmaker_run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("templates", sa.JSON(), server_default="[]", nullable=False))
+
+    with op.batch_alter_table("exposure", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("disagreement", AutoString(), nullable=True))
+        batch_op.add_column(sa.Column("disagreement_since", UtcDateTime(), nullable=True))
 
     with op.batch_alter_table("poll", schema=None) as batch_op:
         batch_op.add_column(sa.Column("engine_calls", sa.Integer(), server_default="0", nullable=False))

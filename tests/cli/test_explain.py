@@ -184,7 +184,8 @@ class TestStory:
         said = text("1200121", cwd=night)
         assert "\nDAGMaker:\n  attempt 1  made (from 20" in said
         assert "\nSubmissions:\n  attempt 1  done, ended 20" in said
-        assert "job local.1200121 (local), 20 of 60 jobs done: all its jobs ended with exit code 0" in said
+        assert "job local.1200121 (local): all its jobs ended with exit code 0" in said
+        assert "\n             60 jobs: 20 done\n" in said
         assert "\nPost-processing:\n  run  2  running  10 exposures in i; since 20" in said
         assert "ready -> postprocessing: goes into post-processing run 2 of season 2206" in said
         assert "`desgw-daemon history 1200121` shows all" in said

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
-from desgw_daemon.cli.plan import moment
+from desgw_daemon.cli.plan import moment, plan_lines
+from desgw_daemon.cli.screen import Screen
 from desgw_daemon.decide.plan import plan
+from desgw_daemon.domain.actions import Wait
 from desgw_daemon.domain.policy import Policy
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
+from desgw_daemon.domain.states import ExposureState
 from desgw_daemon.errors import UsageError
 from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.database import make_engine, reading
@@ -83,6 +87,38 @@ class TestPlan:
         with (night / "daemon.toml").open("a") as toml:
             toml.write("[submit]\nmax_in_flight = 2\n")
         assert Counter(action["kind"] for action in planned(cwd=night)["actions"])["submit"] == 0
+
+
+class TestWhoWaitsForWhom:
+    """Those that wait for the same DAG stand together, those that wait for others apart, on a terminal too."""
+
+    def test_apart(self) -> None:
+        def waiting(number: int, other: int) -> Wait:
+            reason = f"template {number}: the DAG of {other} runs"
+            return Wait(exposure_id=number, expnum=number, reason=reason, waits_for=(other,))
+
+        night = Snapshot(exposures=tuple(_queued(number) for number in (1, 2, 3)))
+        waits = [waiting(1, 938524), waiting(2, 938526), waiting(3, 938524)]
+        lines = [line for line, _ in plan_lines(waits, night, NOW, Screen(now=NOW, width=200))]
+        assert lines[-2:] == [
+            "  1 i, 3 i: each with its own numbers, such as: template 1: the DAG of 938524 runs",
+            "  2 i: template 2: the DAG of 938526 runs",
+        ]
+
+
+def _queued(number: int) -> Exposure:
+    return Exposure(
+        id=number,
+        season=2206,
+        expnum=number,
+        nite="20261121",
+        band="i",
+        state=ExposureState.SUBMITTING,
+        reason="",
+        since=NOW,
+        queued_at=NOW,
+        news_at=NOW,
+    )
 
 
 class TestAt:

@@ -48,7 +48,7 @@ class TestASeason:
             *(2206, 1, "done", [938524], ["i"]),
         )
         shown = house.ok("postproc", "status", "--season", "2206").splitlines()
-        assert shown[1].split()[:6] == ["2206", "1", "done", "0", "7", "1"]
+        assert shown[1].split()[:7] == ["2206", "1", "done", "candidates", "0", "7", "1"]
         assert json.loads(house.ok("postproc", "status", "--season", "2208", "--json")) == []
         # What would be skipped, with the evidence for each step.
         said = house.ok("skipto", "--season", "2206")

@@ -174,9 +174,12 @@ class TestDaemon:
         for minutes in (6, 4, 2):
             cycle(night, ago=timedelta(minutes=minutes), problem="no answer within 5 min")
         cycle(night, ago=timedelta(seconds=3), ended=False)
-        assert "\n/pnfs silent for 6 min, since " in shown(cwd=night)
+        first = shown(cwd=night).splitlines()[0]
+        assert first.startswith("/pnfs has been silent since 20")
+        assert first.endswith("Z, for 6 min (no answer within 5 min): what is said of CCDs and files is as of then.")
         (silence,) = as_json(cwd=night)["silent"]
         assert (silence["what"], silence["problem"]) == ("pnfs", "no answer within 5 min")
+        assert silence["means"] == "what is said of CCDs and files is as of then"
 
     def test_silent_no_longer(self, night: Path) -> None:
         cycle(night, ago=timedelta(seconds=4), problem="no answer within 5 min")

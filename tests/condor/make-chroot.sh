@@ -25,6 +25,8 @@ if ! grep -q "^$user:" "$root/etc/passwd"; then
     chroot "$root" groupadd -g $uid $user
     chroot "$root" useradd -u $uid -g $uid -m -s /bin/bash $user
 fi
+# Its jobs write into folders that root's daemon has made for its group, as in production for the group's accounts.
+chroot "$root" usermod -aG root $user
 # Beside the file and renamed: a pool may be running in there.
 printf '127.0.0.1 %s %s localhost\n' $host ${host%%.*} >"$root/etc/hosts.new"
 mv "$root/etc/hosts.new" "$root/etc/hosts"

@@ -12,11 +12,13 @@ from desgw_daemon.domain.snapshot import (
     Ccd,
     Exposure,
     Forcefile,
+    ForeignDag,
     Making,
     PostprocRequest,
     PostprocRun,
     Snapshot,
     Submission,
+    SubmitTry,
 )
 from desgw_daemon.domain.states import CcdState, ExposureState, MakingState, Ready, RunState, SubmissionState
 
@@ -226,3 +228,45 @@ def snapshot(*exposures: Exposure, **values: Any) -> Snapshot:
 def request(season: int = SEASON, **values: Any) -> dict[int, PostprocRequest]:
     """A person's wish for post-processing, as a snapshot has it."""
     return {season: PostprocRequest(id=7, season=season, asked_at=START, by="observer", **values)}
+
+
+def claimed(number: int = 1, **values: Any) -> Exposure:
+    """An exposure whose DAG is made and claimed, and not taken yet."""
+    intent = submission(number, SubmissionState.INTENT, job_id=None, submitted_at=None, as_of=None)
+    known: dict[str, Any] = {
+        "state": ExposureState.SUBMITTING,
+        "makings": (making(number),),
+        "submissions": (intent,),
+    }
+    return exposure(number, **(known | values))
+
+
+def tried(
+    number: int = 1, outcome: str | None = "transient", *, of: int = 1, ended_at: datetime = START, **values: Any
+) -> SubmitTry:
+    """A hand-over of the submission `of`, which has ended unless it has no outcome."""
+    known: dict[str, Any] = {
+        "id": 100 * of + number,
+        "submission_id": of,
+        "number": number,
+        "started_at": ended_at - timedelta(seconds=5),
+        "ended_at": None if outcome is None else ended_at,
+        "outcome": outcome,
+        "cause": None if outcome in (None, "accepted") else "no_schedd",
+        "text": None if outcome is None else "No schedds satisfying the constraint were found",
+    }
+    return SubmitTry(**(known | values))
+
+
+def foreign(expnum: int | None = EXPNUM, **values: Any) -> ForeignDag:
+    """A DAG in the queue that somebody else has submitted."""
+    known: dict[str, Any] = {
+        "tag": f"dp2299_{expnum}_a1",
+        "job_id": "163.0@schedd",
+        "expnum": expnum,
+        "state": "running",
+        "owner": "desgw",
+        "first_seen": START,
+        "as_of": START,
+    }
+    return ForeignDag(**(known | values))

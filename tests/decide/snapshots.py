@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot, Submission
+from desgw_daemon.domain.snapshot import Exposure, ForeignDag, PostprocRun, Snapshot, Submission, SubmitTry
 from desgw_daemon.domain.states import (
     ENDED,
     CcdState,
@@ -32,24 +32,30 @@ from tests.decide.build import (
     finished,
     fits,
     forcefile,
+    foreign,
     making,
     psf,
     request,
     run,
     states_of,
     submission,
+    tried,
 )
 
 SEASONS: Final = (SEASON, 2208)
 #: Moments of the night; now is the last of them.
 hours = st.integers(0, 100).map(lambda number: START + timedelta(hours=number))
 NOW: Final = START + timedelta(hours=100)
+#: Few templates; some are exposures of the queue.
+templates = st.lists(st.sampled_from([1, 2, EXPNUM + 2]), unique=True).map(tuple)
 #: Small caps are reached soon.
 policies = st.builds(
     Policy,
     dagmaker_max_at_once=st.integers(1, 3),
     dagmaker_made_ahead=st.integers(1, 3),
     submit_max_in_flight=st.integers(1, 4),
+    submit_templates=st.sampled_from(["exclusive", "ignore"]),
+    submit_breaker_after=st.integers(1, 3),
     surplus=st.sampled_from(["hold", "ignore"]),
     postproc_auto=st.booleans(),
 )
@@ -67,6 +73,8 @@ def submissions(draw: st.DrawFn, number: int, attempt: int) -> Submission:
         job_id=draw(st.sampled_from([None, f"local.{number}"])),
         intent_at=draw(hours),
         ended_at=draw(hours) if state in ENDED else None,
+        held_since=draw(st.none() | hours),
+        templates=draw(templates),
     )
 
 
@@ -109,6 +117,8 @@ def exposures(draw: st.DrawFn, number: int) -> Exposure:
             exposure_id=number,
             attempt=draw(st.integers(1, attempt)),
             reason="it ended",
+            templates=draw(templates),
+            intent_at=draw(hours),
         )
         for n in range(draw(st.integers(0, 2)))
     )
@@ -153,18 +163,45 @@ def runs(draw: st.DrawFn, members: list[Exposure]) -> tuple[PostprocRun, ...]:
 
 
 @st.composite
+def tries(draw: st.DrawFn, members: list[Exposure]) -> tuple[SubmitTry, ...]:
+    """Hand-overs of submissions that are known, and of some that are not; oldest first."""
+    known = [s.id for e in members for s in e.submissions] + [999]
+    made: list[SubmitTry] = []
+    for number in range(1, draw(st.integers(0, 5)) + 1):
+        outcome = draw(st.sampled_from([None, "accepted", "permanent", "transient", "credential", "unclear"]))
+        cause = draw(st.sampled_from(["quota", "no_schedd"])) if outcome not in (None, "accepted") else None
+        made.append(
+            tried(number, outcome, of=draw(st.sampled_from(known)), ended_at=draw(hours), id=number, cause=cause)
+        )
+    return tuple(made)
+
+
+@st.composite
+def strangers(draw: st.DrawFn, members: list[Exposure]) -> tuple[ForeignDag, ...]:
+    """DAGs of others in the queue, some under a tag that is known here."""
+    tags = [s.tag for e in members for s in e.submissions] + ["dp2299_20261121_1_a1"]
+    expnums = st.sampled_from([None, EXPNUM, EXPNUM + 1, 1])
+    return tuple(
+        foreign(draw(expnums), tag=draw(st.sampled_from(tags)), job_id=f"{number}.0@schedd", first_seen=draw(hours))
+        for number in range(draw(st.sampled_from([0, 0, 1, 2])))
+    )
+
+
+@st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     """A whole night."""
     members = [draw(exposures(number)) for number in range(1, draw(st.integers(0, 8)) + 1)]
-    silent = st.sampled_from([None, (START, "no answer")])
+    silent = st.sampled_from([None, None, None, (START, "no answer")])
     return Snapshot(
         exposures=tuple(members),
         runs=draw(runs(members)),
-        paused=draw(st.booleans()),
+        paused=draw(st.sampled_from([False, False, False, True])),
         paused_reason="disk full",
         postproc_requests=draw(st.sampled_from([{}, request(), request(9999)])),
         making_blocked=draw(silent),
         pnfs_silent=draw(silent),
         engine_silent=draw(silent),
+        tries=draw(tries(members)),
+        foreign_dags=draw(strangers(members)),
         credential_bad=draw(silent),
     )

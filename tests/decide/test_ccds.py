@@ -12,8 +12,8 @@ from desgw_daemon.decide.ccds import assess
 from desgw_daemon.decide.looks import plan_looks
 from desgw_daemon.domain.decam import EXPECTED_CCDS
 from desgw_daemon.domain.facts import LookRequest
-from desgw_daemon.domain.snapshot import Exposure, Snapshot
-from desgw_daemon.domain.states import CcdState, SubmissionState
+from desgw_daemon.domain.snapshot import DagNode, Exposure, Snapshot
+from desgw_daemon.domain.states import CcdState, ExposureState, SubmissionState
 from tests.decide.build import POLICY, START, after, exposure, fits, submission, submitted
 from tests.decide.pnfs import Watch
 
@@ -371,6 +371,93 @@ class TestMissingFolders:
         assert {ccd.state for ccd in watch.exposure.ccds} == {CcdState.PENDING}
 
 
+def ended(*nodes: DagNode, asked: bool = True) -> Exposure:
+    """One whose DAG has failed after two hours, with what the queue said of its jobs 5 min later."""
+    told_at = after(hours=2, minutes=5) if asked else None
+    dag = submission(state=SubmissionState.FAILED, ended_at=after(hours=2), nodes_at=told_at)
+    return exposure(state=submitted().state, submissions=(dag,), nodes=nodes)
+
+
+class TestWhatTheQueueKnew:
+    """A lost CCD says what the queue knew of its job, and on which host that was."""
+
+    @pytest.mark.parametrize(
+        ("node", "words"),
+        [
+            (
+                DagNode(name="n", ccd=1, state="done", exit_code=0, host="fnpc123"),
+                "its job ended with exit code 0 on fnpc123 (one that fails in its SE part does so, too)",
+            ),
+            (
+                DagNode(name="n", ccd=1, state="failed", exit_code=3, host="fnpc123"),
+                "its job ended with exit code 3 on fnpc123",
+            ),
+            (
+                DagNode(name="n", ccd=1, state="failed", signal=9, host="fnpc123"),
+                "its job was ended by signal 9 on fnpc123",
+            ),
+            (
+                DagNode(name="n", ccd=1, state="held", hold_reason="Job credentials are not available"),
+                "its job is held: Job credentials are not available",
+            ),
+            (
+                DagNode(name="n", ccd=1, state="removed", hold_reason="SYSTEM_PERIODIC_HOLD: memory", host="fnpc123"),
+                "its job was removed while it ran on fnpc123: SYSTEM_PERIODIC_HOLD: memory",
+            ),
+            (DagNode(name="n", ccd=1, state="removed"), "its job was removed before it ran"),
+            (DagNode(name="n", ccd=1, state="waiting"), "the queue says that its job never ran"),
+            (DagNode(name="n", ccd=2, state="done", exit_code=0, host="fnpc123"), "nothing is known of its job"),
+        ],
+    )
+    def test_words(self, node: DagNode, words: str) -> None:
+        ccd = Watch(ended(node)).look(after(hours=2, minutes=30)).ccd()
+        assert ccd.state is CcdState.LOST
+        assert ccd.reason == f"its DAG ended at 2026-11-22T02:00:00Z (failed) and left no sign; {words}"
+        assert ccd.host == (node.host if node.ccd == 1 else None)
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_said_later(self, there: bool) -> None:
+        """A queue that was silent at the end may still say it."""
+        watch = Watch(ended(asked=False))
+        if not there:
+            watch.pnfs.ccds.clear()
+        watch.look(after(hours=2))
+        first = watch.look(after(hours=2, minutes=30)).ccd()
+        assert first.state is CcdState.LOST
+        assert (first.reason or "").endswith("; the queue has not said yet what became of its job")
+        node = DagNode(name="n", ccd=1, state="failed", exit_code=3, host="fnpc123")
+        watch.exposure = replace(ended(node), ccds=watch.exposure.ccds)
+        told = watch.look_at_all(after(hours=4)).ccd()
+        assert told.reason == (first.reason or "").replace(
+            "the queue has not said yet what became of its job", "its job ended with exit code 3 on fnpc123"
+        )
+        assert (told.host, told.settled_at) == ("fnpc123", first.settled_at)
+
+    def test_a_sign_that_comes_after_all(self) -> None:
+        watch = Watch(ended(DagNode(name="n", ccd=1, state="done", exit_code=0, host="fnpc123")))
+        watch.look(after(hours=2, minutes=30))
+        watch.pnfs.complete(1, after(hours=3))
+        ccd = watch.look_at_all(after(hours=4)).ccd()
+        assert (ccd.state, ccd.host, ccd.reason) == (CcdState.COMPLETE, None, None)
+
+    def test_somebody_elses_dag(self) -> None:
+        watch = Watch(adopted())
+        watch.look(after(minutes=1))
+        assert "job" not in (watch.look(after(hours=13)).ccd().reason or "")
+
+
+class TestNeverTaken:
+    """Nothing is lost of a DAG that was not taken, as far as anybody knows: results of it are only looked for."""
+
+    @pytest.mark.parametrize("state", [SubmissionState.REJECTED, SubmissionState.UNKNOWN])
+    def test_stays_pending(self, state: SubmissionState) -> None:
+        ended_at = START if state is SubmissionState.REJECTED else None
+        dag = submission(state=state, job_id=None, ended_at=ended_at)
+        watch = Watch(exposure(state=ExposureState.ATTENTION, submissions=(dag,)))
+        watch.look_at_all(after(hours=1))
+        assert watch.look_at_all(after(hours=100)).ccd().state is CcdState.PENDING
+
+
 class TestLost:
     """A CCD without a sign is lost when its DAG has ended and a grace, or a deadline, has passed, on a fresh look."""
 
@@ -382,7 +469,8 @@ class TestLost:
         ccd = watch.look(after(hours=2, minutes=30)).ccd()
         assert ccd.state is CcdState.LOST
         assert ccd.settled_at is not None
-        assert ccd.reason == f"its DAG ended at 2026-11-22T02:00:00Z ({state}) and left no sign"
+        said = "the queue has not said yet what became of its job"
+        assert ccd.reason == f"its DAG ended at 2026-11-22T02:00:00Z ({state}) and left no sign; {said}"
 
     def test_not_without_a_look(self) -> None:
         watch = Watch(submitted(dag=SubmissionState.DONE))

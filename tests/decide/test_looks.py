@@ -178,6 +178,22 @@ class TestRecheckAsked:
         assert request.full
 
 
+class TestInDoubt:
+    """Nobody knows whether its DAG was submitted: results would show it, so it is looked at in the background."""
+
+    @staticmethod
+    def submitting(state: SubmissionState) -> Exposure:
+        return exposure(state=ExposureState.SUBMITTING, submissions=(submission(state=state, job_id=None),))
+
+    def test_rarely(self) -> None:
+        assert looks(self.submitting(SubmissionState.UNKNOWN)) == ()
+        assert len(looks(self.submitting(SubmissionState.UNKNOWN), hours=1)) == 1
+
+    @pytest.mark.parametrize("state", [SubmissionState.INTENT, SubmissionState.SUBMITTING])
+    def test_not_before_there_is_a_doubt(self, state: SubmissionState) -> None:
+        assert looks(self.submitting(state), hours=9) == ()
+
+
 class TestAttention:
     """One that waits for a person is looked at in the background only, if anything can come for it at all."""
 
@@ -189,11 +205,16 @@ class TestAttention:
     def test_unsettled(self) -> None:
         assert looks(finished({1: CcdState.PENDING}, state=ExposureState.ATTENTION)) == ()
 
-    def test_never_submitted(self) -> None:
+    def test_refused(self) -> None:
+        """A refusal that was none shows by results."""
         refused = exposure(
             state=ExposureState.ATTENTION, submissions=(submission(state=SubmissionState.REJECTED, job_id=None),)
         )
-        assert looks(refused, hours=9) == ()
+        assert looks(refused) == ()
+        assert len(looks(refused, hours=1)) == 1
+
+    def test_never_submitted(self) -> None:
+        assert looks(exposure(state=ExposureState.ATTENTION), hours=9) == ()
 
     def test_submitted_by_somebody_else(self) -> None:
         assert len(looks(exposure(state=ExposureState.ATTENTION, watch_only=True), hours=9)) == 1

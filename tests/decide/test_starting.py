@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from desgw_daemon.decide.plan import plan
-from desgw_daemon.domain.actions import Action, MakeDag, Move, Reconcile, SubmitDag, Wait
+from desgw_daemon.domain.actions import Action, MakeDag, Move, Reconcile, SubmitDag, Wait, WaitSeason
 from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import IN_FLIGHT, CcdState, ExposureState, MakingState, Ready, SubmissionState
 from tests.decide.build import (
@@ -243,17 +243,30 @@ class TestSubmitting:
         assert isinstance(action, Move)
         assert action.after is ExposureState.QUEUED
 
-    @pytest.mark.parametrize("state", [SubmissionState.INTENT, SubmissionState.SUBMITTING, SubmissionState.UNKNOWN])
-    def test_in_doubt(self, state: SubmissionState) -> None:
-        action = action_for(made(submissions=(submission(state=state, job_id=None, reason="unclear answer"),)))
+    def test_in_doubt(self) -> None:
+        unclear = submission(state=SubmissionState.UNKNOWN, job_id=None, reason="unclear answer")
+        action = action_for(made(submissions=(unclear,)))
         assert isinstance(action, Reconcile)
         assert "(unclear answer): the queue is asked for its tag" in action.reason
 
-    def test_a_silent_queue_is_said(self) -> None:
-        subject = made(submissions=(submission(state=SubmissionState.UNKNOWN, job_id=None),))
-        action = action_for(subject, engine_silent=(after(hours=1), "no answer"))
+    def test_a_hand_over_that_goes_on_is_read(self) -> None:
+        """It is not handed over a second time, nor is the queue asked before it has ended."""
+        pending = submission(state=SubmissionState.SUBMITTING, job_id=None, reason="its command runs")
+        action = action_for(made(submissions=(pending,)))
         assert isinstance(action, Reconcile)
-        assert action.reason.endswith("The queue is silent since 2026-11-22T01:00:00Z")
+        assert action.reason == (
+            "its DAG is being submitted since 2026-11-22T00:00:00Z (its command runs): what came of it is read in each"
+            " cycle"
+        )
+
+    def test_claimed_and_not_taken_yet(self) -> None:
+        """It is proven that the queue does not have it: the same claim is handed over again."""
+        claimed = submission(state=SubmissionState.INTENT, job_id=None, reason="not taken yet (transient): no schedd")
+        action = action_for(made(submissions=(claimed,)))
+        assert isinstance(action, SubmitDag)
+        assert action.reason == (
+            "its DAG was to be submitted at 2026-11-22T00:00:00Z and was not: not taken yet (transient): no schedd"
+        )
 
     def test_refused(self) -> None:
         refused = submission(state=SubmissionState.REJECTED, reason="Syntax Error at line 3")
@@ -312,3 +325,46 @@ class TestUnknownIsAskedForWhateverTheExposureDoes:
     def test_what_it_waits_for_is_said_too(self) -> None:
         action = action_for(submitted(1, SubmissionState.UNKNOWN))
         assert "Meanwhile: not looked at yet" in (action.reason if isinstance(action, Reconcile) else "")
+
+
+class TestSilentQueue:
+    """While the queue is silent nothing is submitted and nothing asked of it; all else goes on, and says so."""
+
+    SILENT = (after(hours=1), "condor_q did not answer within 30 s")
+
+    @pytest.mark.parametrize(
+        "subject",
+        [
+            made(),
+            made(submissions=(submission(state=SubmissionState.INTENT, job_id=None),)),
+            made(submissions=(submission(state=SubmissionState.SUBMITTING, job_id=None),)),
+            made(submissions=(submission(state=SubmissionState.UNKNOWN, job_id=None),)),
+            submitted(1, SubmissionState.UNKNOWN),
+        ],
+        ids=["made", "claimed", "handed over", "unknown", "lost sight of"],
+    )
+    def test_waits(self, subject: Exposure) -> None:
+        action = action_for(subject, engine_silent=self.SILENT)
+        assert isinstance(action, Wait)
+        assert "the queue is silent since 2026-11-22T01:00:00Z: condor_q did not answer within 30 s" in action.reason
+        assert "it goes on by itself when the queue answers" in action.reason
+        assert isinstance(action_for(subject), SubmitDag | Reconcile)
+
+    def test_what_it_waits_for_besides_is_said(self) -> None:
+        action = action_for(submitted(1, SubmissionState.UNKNOWN), engine_silent=self.SILENT)
+        assert "Meanwhile: not looked at yet" in action.reason
+
+    def test_the_rest_goes_on(self) -> None:
+        assert isinstance(action_for(exposure(), engine_silent=self.SILENT), MakeDag)
+        done = exposure(state=ExposureState.MAKING, makings=(making(),))
+        assert isinstance(action_for(done, engine_silent=self.SILENT), Move)
+        finished = ready(state=ExposureState.PROCESSING)
+        assert isinstance(action_for(finished, engine_silent=self.SILENT), Move)
+
+    def test_a_reason_for_a_person_stays(self) -> None:
+        stuck = ready(
+            state=ExposureState.ATTENTION, ready=Ready.NO, submissions=(submission(state=SubmissionState.UNKNOWN),)
+        )
+        stuck = replace(stuck, ccds=settled_ccds(states_of(12, CcdState.LOST)))
+        facts = snapshot(stuck, engine_silent=self.SILENT)
+        assert [a for a in plan(facts, POLICY, after(minutes=1)) if not isinstance(a, WaitSeason)] == []

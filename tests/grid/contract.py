@@ -102,12 +102,17 @@ class Bench(ABC):
         """Kill what runs the DAG, so that it cannot say anything more."""
 
     def submit(self, tag: str, text: str, *, number: int = 1, expnum: int | None = None) -> SubmitOutcome:
-        """Submit, and ask until it is no longer pending. Each tag is of an exposure of its own, if none is given."""
+        """Submit, and ask until it is no longer pending."""
+        request = self.request(tag, text, number=number, expnum=expnum)
+        return until(lambda: self.engine().submit(request), lambda outcome: not isinstance(outcome, Pending))
+
+    def request(self, tag: str, text: str, *, number: int = 1, expnum: int | None = None) -> SubmitRequest:
+        """A DAG to be submitted. Each tag is of an exposure of its own, if none is given."""
         path = self.workdir / f"{tag}.dag"
         path.write_text(text)
         if tag not in self.tags:
             self.tags.append(tag)
-        request = SubmitRequest(
+        return SubmitRequest(
             tag=self.tag(tag),
             number=number,
             expnum=expnum or zlib.crc32(self.tag(tag).encode()) % 10**9,
@@ -116,7 +121,6 @@ class Bench(ABC):
             env={"PATH": os.environ["PATH"]},
             output=self.place / f"{tag}.out",
         )
-        return until(lambda: self.engine().submit(request), lambda outcome: not isinstance(outcome, Pending))
 
     def tag(self, name: str) -> str:
         """The tag as the engine gets it."""

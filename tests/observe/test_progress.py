@@ -118,7 +118,11 @@ class TestStatus:
         status = read_status(tmp_path, 2206, START)
         assert status is not None and status.step == step
 
-    def test_one_that_cannot_be_read_is_no_answer(self, tmp_path: Path) -> None:
+    def test_no_file(self, tmp_path: Path) -> None:
         (tmp_path / "PostProcStatus2206.txt").mkdir()
-        with pytest.raises(OSError, match="Is a directory"):
+        assert read_status(tmp_path, 2206, START) is None
+
+    def test_a_disk_that_does_not_answer_is_no_answer(self, tmp_path: Path) -> None:
+        (tmp_path / "PostProcStatus2206.txt").symlink_to("PostProcStatus2206.txt")
+        with pytest.raises(OSError, match="Too many levels"):
             read_status(tmp_path, 2206, START)

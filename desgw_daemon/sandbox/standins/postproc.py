@@ -60,6 +60,8 @@ class Run:
         self.maybe_die(number, "after")
 
     def maybe_die(self, number: int, when: str) -> None:
+        while json.loads((HERE.parent / "scenario.json").read_text())["postproc"]["stops"] == [number, when]:
+            time.sleep(0.05)
         if self.orders["postproc"]["dies"] == [number, when]:
             raise RuntimeError(f"step {number} died ({when})")
 
