@@ -60,13 +60,15 @@ class IniPlace:
         except FileNotFoundError:
             pass
         first = self.path.with_name(f"{self.path.name}{_ASIDE}")
-        if not first.exists() or self.path.exists():
+        if not first.exists():
             return
         # More than one only where another came while a start was cut off: the last is what stood there last.
         last = max(self.folder.glob(f"{first.name}*"), key=lambda path: path.stat().st_ctime)
         # By link and unlink, so that one that appears meanwhile is not replaced.
-        os.link(last, self.path)
-        last.unlink()
+        if not self.path.exists():
+            os.link(last, self.path)
+        if last.samefile(self.path):  # also when it was cut off in between
+            last.unlink()
 
     def others(self) -> tuple[str, ...]:
         """Names of the other ini files there."""

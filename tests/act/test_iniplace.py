@@ -65,6 +65,15 @@ class TestSomebodyElses:
         assert place.path.read_bytes() == THEIRS
         assert aside is not None and not aside.exists()
 
+    def test_cut_off_as_it_comes_back(self, place: IniPlace) -> None:
+        place.path.write_bytes(THEIRS)
+        aside = place.put(OURS, ours=())
+        assert aside is not None
+        place.path.unlink()
+        place.path.hardlink_to(aside)
+        place.take_away(OURS)
+        assert (names(place), place.path.read_bytes()) == (["postproc_2206.ini"], THEIRS)
+
     def test_a_second_one(self, place: IniPlace) -> None:
         first = b"[general]\n"
         for text in (first, THEIRS):

@@ -262,7 +262,7 @@ class TestStop:
         house.ok("queue", "adopt", "--season", "2206", "--yes")
         in_the_way = house.state / "runs"
         in_the_way.write_text("no folder\n")
-        house.until(lambda: house.command("tick") and newest(house), "it is written down, and cannot be started")
+        house.until(lambda: house.command("tick").returncode == 1, "it is written down, and cannot be started")
         assert newest(house)["state"] == "intent"
         said = house.ok("postproc", "stop", "--season", "2206", "--yes")
         assert "the daemon does it in its next cycle" in said and "no daemon works" in said

@@ -72,8 +72,8 @@ class TestTwoSeasons:
         assert [first.option("--season"), second.option("--season")] == ["2206", "2208"]
         assert [first.env["SEASON"], second.env["SEASON"]] == ["2206", "2208"]
         images = house.sandbox.postprocessing / "forcephoto" / "images"
-        for run, season in ((first, "2206"), (second, "2208")):
-            assert run.env["TOPDIR_SNFORCEPHOTO_IMAGES"] == str(images / f"dp{season}")
+        for run, of in ((first, "2206"), (second, "2208")):
+            assert run.env["TOPDIR_SNFORCEPHOTO_IMAGES"] == str(images / f"dp{of}")
             assert run.env["ROOTDIR2"] == str(house.sandbox.postprocessing)
         assert first.end is not None and first.end <= second.start
         errors = [json.loads(line) for line in house.sandbox.log.read_text().splitlines() if '"error"' in line]
