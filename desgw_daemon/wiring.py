@@ -11,6 +11,7 @@ from sqlalchemy import Engine as Database
 
 from desgw_daemon.act.dagmaker import DagMaker
 from desgw_daemon.act.environment import SetupCapture
+from desgw_daemon.act.folders import FolderMaker
 from desgw_daemon.act.postproc import Postprocessor, PostprocSettings
 from desgw_daemon.act.rcfile import Parameters
 from desgw_daemon.act.refresh import Refresher
@@ -39,6 +40,7 @@ class House:
     dagmaker: DagMaker
     submitter: Submitter
     postprocessor: Postprocessor
+    folders: FolderMaker
     refresher: Refresher
 
     @property
@@ -228,6 +230,7 @@ def build(
             max_tries=config.submit.max_tries,
             clock=clock,
         ),
+        folders=before.folders if before else FolderMaker(root=paths.pnfs),
         postprocessor=Postprocessor(database=database, settings=postproc_settings(config), clock=clock),
         refresher=Refresher(database=database, config_file=source.absolute(), state=paths.state),
     )

@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
+from desgw_daemon.domain.states import RUN_STAGES
+
 #: Files in a run's folder. stage: one of STAGES. skipto: the step at which it really starts. notes: what a person
 #: should know of the preparation, a line each. linked: it has made links. forcefiles: which there must be.
 STAGE: Final = "stage"
@@ -21,7 +23,7 @@ LINKED: Final = "linked"
 FORCEFILES: Final = "forcefiles"
 ENVIRONMENT: Final = "environment.sh"
 #: Stages that the script writes down, in order.
-STAGES: Final = ("lock", "setup", "links", "trial", "program")
+STAGES: Final = RUN_STAGES
 #: Whoever only looks at a lock keeps it for a moment; another run keeps it for hours (seconds).
 _LOCK_WAIT: Final = 10
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from desgw_daemon.act.output_txt import keep_current
 from desgw_daemon.daemon.skipto import rows_to_keep, weigh
 from desgw_daemon.decide.disagree import changed_disagreements
+from desgw_daemon.decide.postproc_members import without
 from desgw_daemon.domain.actions import (
     Action,
     LaunchPostproc,
@@ -26,8 +27,8 @@ from desgw_daemon.domain.actions import (
 )
 from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import RUN_LIVE, MakingState, RefreshState, RunState
-from desgw_daemon.errors import DesgwError
-from desgw_daemon.store.claims import ask_recheck, claim_run, set_reason
+from desgw_daemon.errors import DesgwError, Refused
+from desgw_daemon.store.claims import ask_recheck, claim_run, note_folders_made, set_reason
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.disagreements import set_disagreements
 from desgw_daemon.store.journal import move_exposure
@@ -161,6 +162,7 @@ class Actor:
     def _start_postproc(self, snapshot: Snapshot, action: StartPostproc, now: datetime) -> None:
         # Before anything is written down: the exposures stay ready, and it starts when the folder is back.
         self._house.postprocessor.check_folder()
+        action = self._with_folders(snapshot, action, now)
         ids = set(action.exposure_ids)
         choice = weigh(
             self._house.config,
@@ -186,9 +188,33 @@ class Actor:
                 asked_by=action.asked_by,
                 why=action.reason,
                 at=now,
+                left_out=action.left_out,
+                retry_of=action.retry_of,
             )
             if action.request_id is not None:
                 answer = "not started: its exposures have changed" if run is None else f"run {run.number}"
                 answer_request(connection, action.request_id, answer=answer, at=now)
         if run is not None:
             self._house.postprocessor.launch(run, now)
+
+    def _with_folders(self, snapshot: Snapshot, action: StartPostproc, now: datetime) -> StartPostproc:
+        """Make the folders that are missing; an exposure of which one cannot be made is left out.
+
+        Raises Refused when nothing new is left: then nothing starts, and the next cycle tries again.
+        """
+        if not action.make_folders:
+            return action
+        exposures = {exposure.id: exposure for exposure in snapshot.exposures}
+        making = [exposures[number] for number in action.make_folders]
+        problems = self._house.folders.make(making, action.make_folders)
+        with writing(self._house.database) as connection:
+            for exposure in making:
+                if exposure.id not in problems:
+                    note_folders_made(connection, exposure, action.make_folders[exposure.id], at=now)
+        if not problems:
+            return action
+        why = {number: f"a folder that is missing cannot be made: {problem}" for number, problem in problems.items()}
+        left = without(action, exposures, why)
+        if left is None:
+            raise Refused(next(iter(why.values())))
+        return left

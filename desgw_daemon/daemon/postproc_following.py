@@ -125,6 +125,7 @@ def record_run(connection: Connection, fact: RunFact, now: datetime) -> None:
         "ended_at": child.ended_at or now,
         "exit_code": child.exit_code,
         "signal": child.signal,
+        "stage": fact.stage,
         "last_words": fact.words or None,
     }
     state, why, result = _end(fact)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from desgw_daemon.decide.disagree import disagreement_alerts
 from desgw_daemon.decide.looks import is_watched
-from desgw_daemon.decide.postproc import failed_run_of
+from desgw_daemon.decide.postproc_alerts import postproc_alerts
+from desgw_daemon.decide.postproc_runs import failed_run_of
 from desgw_daemon.decide.queue_alerts import queue_alerts
 from desgw_daemon.decide.refreshing import failed_refresh, lacks_data, waiting_for_data
 from desgw_daemon.decide.skipto import unsafe_alerts
-from desgw_daemon.decide.words import at, plural, some, span
+from desgw_daemon.decide.words import at, plural, some
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import PostprocRun, Snapshot
-from desgw_daemon.domain.states import ExposureState, RunState
+from desgw_daemon.domain.snapshot import Snapshot
+from desgw_daemon.domain.states import ExposureState
 
 _NEEDS_CREDENTIAL: Final = (ExposureState.QUEUED, ExposureState.MAKING, ExposureState.SUBMITTING)
 #: A credential is told to be old from so many times `credential.min_left` on: tokens live for an hour or so only.
@@ -27,7 +28,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
     return (
         *_silent(snapshot, policy, now),
         *_credential(snapshot, policy, now),
-        *_runs(snapshot, policy, now),
+        *postproc_alerts(snapshot, policy, now),
         *unsafe_alerts(policy),
         *_attention(snapshot),
         *queue_alerts(snapshot, policy, now),
@@ -105,48 +106,6 @@ def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Alert
             f" made or submitted ({plural(len(waiting), 'exposure')} in line). Renew it before",
         )
     ]
-
-
-def _runs(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
-    alerts = []
-    stuck = {run.id for e in snapshot.exposures if (run := failed_run_of(snapshot, e)) is not None}
-    for run in snapshot.runs:
-        name = f"post-processing run {run.number} of season {run.season}"
-        heard = run.step_at or run.started_at or run.intent_at
-        if run.id in stuck:
-            # Up as long as exposures wait for somebody to act on it.
-            alerts.append(
-                AlertWanted(
-                    key=f"postproc_failed:{run.season}:{run.number}",
-                    rule="postproc_failed",
-                    severity="critical",
-                    season=run.season,
-                    text=f"{name} with {plural(len(run.expnums), 'exposure')}: {run.reason}. Its files are in"
-                    f" {run.folder}. Mend the cause, then `desgw-daemon postproc run --season {run.season}`",
-                )
-            )
-        elif run.state is RunState.RUNNING and now - heard >= (limit := _silence(run, policy)):
-            step = "before its first step" if run.step is None else f"in step {run.step}"
-            alerts.append(
-                AlertWanted(
-                    key=f"postproc_silent:{run.season}:{run.number}",
-                    rule="postproc_silent",
-                    severity="warning",
-                    season=run.season,
-                    text=f"{name} has said nothing new since {at(heard)} ({step}), for more than"
-                    f" {span(limit)}. It is never ended by the daemon: look at"
-                    f" postproc_run_{run.season}_{run.number}.out in the Post-Processing folder, and at {run.folder};"
-                    f" `desgw-daemon postproc stop --season {run.season}` ends it",
-                )
-            )
-    return alerts
-
-
-def _silence(run: PostprocRun, policy: Policy) -> timedelta:
-    """For how long a run may stay at its step."""
-    if run.step is None:
-        return policy.postproc_silent_after
-    return policy.postproc_silent_after_step.get(run.step, policy.postproc_silent_after)
 
 
 def _attention(snapshot: Snapshot) -> list[AlertWanted]:

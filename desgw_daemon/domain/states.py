@@ -71,6 +71,10 @@ class RunState(StrEnum):
     LOST = "lost"
 
 
+#: How far a run has come before run_postproc.py says its steps: what its preparation does, in order.
+RUN_STAGES: Final = ("lock", "setup", "links", "trial", "program")
+
+
 class RunResult(StrEnum):
     """What a run of post-processing that ended well has come to."""
 

@@ -69,6 +69,10 @@ class Watch:
     grace_after_dag: timedelta = timedelta(seconds=3)
     zero_size_after: timedelta = timedelta(seconds=4)
     quiet_for: timedelta = timedelta(seconds=60)
+    postproc_min_interval: timedelta = timedelta(milliseconds=200)
+    postproc_retry_after: timedelta = timedelta(seconds=1)
+    #: A night shows a run that failed, unless it is told to show how it is tried again.
+    postproc_retries: int = 0
     confirm_absent: timedelta = timedelta(seconds=2)
     dagmaker_timeout: timedelta = timedelta(seconds=60)
     refresh_every: timedelta = timedelta(seconds=15)

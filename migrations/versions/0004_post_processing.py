@@ -32,6 +32,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("postproc_run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("signal", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("stage", AutoString(), nullable=True))
         batch_op.add_column(sa.Column("result", AutoString(), nullable=True))
         batch_op.add_column(sa.Column("last_words", AutoString(), nullable=True))
         batch_op.add_column(sa.Column("list_name", AutoString(), nullable=True))
@@ -43,5 +44,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("stopped_by", AutoString(), nullable=True))
         batch_op.add_column(sa.Column("stopped_at", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("stop_reason", AutoString(), nullable=True))
+    with op.batch_alter_table("exposure", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("blacklisted_since", UtcDateTime(), nullable=True))
 
     create_views(op.get_bind())
