@@ -226,6 +226,7 @@ class Postprocessor:
             output=output_name(run.season, run.number),
             table=str(Path(outdir) / "masterlist" / values.filename_1),
             goodfile=str(Path(outdir) / "checkoutputs" / (values.goodfile or "goodchecked.list")),
+            light_curves=values.curves_folder,
             links=self._links_command(known),
             update=self._update(run, known),
             linked_fraction=settings.linked_fraction,

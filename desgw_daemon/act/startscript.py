@@ -61,7 +61,7 @@ if [ -z "$ROOTDIR" ] || [ -z "$TOPDIR_SNFORCEPHOTO_IMAGES" ]; then
     echo "{setup_name} set no ROOTDIR or no TOPDIR_SNFORCEPHOTO_IMAGES"
     exit 1
 fi
-{environment}{links}{trial}{aside}desgw_say stage program
+{environment}{links}{trial}{aside}{curves}desgw_say stage program
 ln -sfn {output} postproc_run.out.{season} && mv -T postproc_run.out.{season} postproc_run.out
 exec {python} {program} ${{desgw_skipto:+--SKIPTO "$desgw_skipto"}} --outputdir {outdir} --season {season} \\
     > {output} 2>&1
@@ -152,11 +152,29 @@ if [ -z "$desgw_skipto" ] && [ -e {good} ]; then
     desgw_note "an old list of exposures that need no look ({good_name}) was put aside: it is {good_aside_name} now"
 fi
 """
+#: Step 5 counts light curves until there are as many as candidates: old ones keep it from waiting for new ones. An
+#: empty folder takes their place, so that nothing depends on who makes it. One that is a link leads to where somebody
+#: wants them, and stays.
+_CURVES: Final = """\
+if [ "${{desgw_skipto:-0}}" -le 5 ] &&
+    [ -n "$(find -H {curves} -maxdepth 1 -name '*.dat' -print -quit 2> /dev/null)" ]; then
+    if [ ! -L {curves} ] && mv -T {curves} {curves_aside}; then
+        mkdir -m "$(stat -c %a {curves_aside})" {curves} || exit 1
+        desgw_note "old light curves ({curves_name}) were put aside, or step 5 would not wait for new ones: they are in\
+ {curves_aside_name} now"
+    else
+        desgw_note "old light curves stay in {curves_name}, which is a link or cannot be renamed: step 5 does not wait\
+ for new ones; compare their times with the run's"
+    fi
+fi
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """What a script is made of. Paths are full, but for outdir, table and goodfile, which the folder may be before.
+    """What a script is made of. Paths are full, but for outdir and what is in it, which the folder may be before.
+
+    light_curves: their folder; None when the ini names none of its own.
 
     links: the command, with its arguments. update: whether it runs first; "never": not even when links are missing.
     linked_fraction: an exposure of which no more than this is linked stops the start.
@@ -177,6 +195,7 @@ class Start:
     output: str
     table: str
     goodfile: str
+    light_curves: str | None
     links: Sequence[str]
     update: Literal["first", "if-missing", "never"]
     linked_fraction: float
@@ -219,6 +238,17 @@ def script_of(start: Start) -> str:
             good_name=_for_echo(start.goodfile),
             good_aside_name=_for_echo(aside),
         ),
+        curves="" if start.light_curves is None else _curves(start.light_curves, start.number),
+    )
+
+
+def _curves(folder: str, number: int) -> str:
+    aside = f"{folder}.before_run_{number}"
+    return _CURVES.format(
+        curves=shlex.quote(folder),
+        curves_aside=shlex.quote(aside),
+        curves_name=_for_echo(folder),
+        curves_aside_name=_for_echo(aside),
     )
 
 

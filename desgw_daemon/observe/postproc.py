@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,14 @@ class IniSettings:
     combined_fits: str
     light_curves: str
     goodfile: str = ""
+
+    @property
+    def curves_folder(self) -> str | None:
+        """Where step 5 makes the light curves, as run_postproc.py finds it; None when the ini names no such folder."""
+        name = self.light_curves
+        if name in ("", ".", "..") or "/" in name or not name.isprintable():
+            return None
+        return str(Path(self.outdir) / "makedatafiles" / name)
 
 
 def ini_settings(text: str) -> IniSettings:

@@ -110,7 +110,7 @@ SELECT r.season, r.number, r.state, r.skipto, r.skipto_reason, r.evidence, r.ste
   (SELECT group_concat(e.expnum, ' ') FROM postproc_exposure p JOIN exposure e ON e.id = p.exposure_id
    WHERE p.run_id = r.id) AS expnums,
   r.folder, r.asked_by, {_utc("r.intent_at")}, {_utc("r.started_at")}, {_utc("r.ended_at")}, {_utc("r.step_at")},
-  r.result, r.signal, r.last_words, r.list_name, r.evidence, r.left_out, r.retry_of, r.stage, r.notes, r.stopped_by,
+  r.result, r.signal, r.last_words, r.list_name, r.left_out, r.retry_of, r.stage, r.notes, r.stopped_by,
   {_utc("r.stopped_at")}, r.stop_reason,
   r.id AS run_id
 FROM postproc_run r

@@ -91,6 +91,14 @@ class Place:
             known.writelines(f"{NITE}\t{expnum}\t{name}\n" for name in names)
         return names
 
+    def readable_table(self) -> None:
+        """The table that a start above 0 reads beforehand, and a reader that gets through it."""
+        table = self.folder / "out" / "masterlist" / "list.fits"
+        table.parent.mkdir(parents=True)
+        table.write_text("a,b\n1,2\n")
+        (self.folder / "pandas.py").write_text("def read_csv(path):\n    return open(path).read()\n")
+        (self.folder / "setup.sh").write_text(f"{SETUP.format(pnfs=self.pnfs)}export PYTHONPATH=$PWD\n")
+
     def command(self, **values: Any) -> list[str]:
         """The command line of a start."""
         known: dict[str, Any] = {
@@ -108,6 +116,7 @@ class Place:
             "output": "run.out",
             "table": "out/masterlist/list.fits",
             "goodfile": "out/checkoutputs/goodchecked.list",
+            "light_curves": "out/makedatafiles/LightCurvesReal",
             "links": ["./links.sh"],
             "update": "first",
             "linked_fraction": 0.5,
@@ -157,11 +166,7 @@ class TestItBecomesTheProgram:
 
     @pytest.mark.parametrize(("skipto", "words"), [(0, []), (4, ["--SKIPTO", "4"])])
     def test_arguments(self, place: Place, skipto: int, words: list[str]) -> None:
-        table = place.folder / "out" / "masterlist" / "list.fits"
-        table.parent.mkdir(parents=True)
-        table.write_text("a,b\n1,2\n")
-        (place.folder / "pandas.py").write_text("def read_csv(path):\n    return open(path).read()\n")
-        (place.folder / "setup.sh").write_text(f"{SETUP.format(pnfs=place.pnfs)}export PYTHONPATH=$PWD\n")
+        place.readable_table()
         done = place.start(skipto=skipto)
         assert done.returncode == 0, done
         assert place.seen["argv"] == [*words, "--outputdir", "./out", "--season", "2206"]
@@ -356,13 +361,66 @@ class TestOldGoodList:
         good = place.folder / "out" / "checkoutputs" / "goodchecked.list"
         good.parent.mkdir(parents=True)
         good.write_text("938524\n")
-        (place.folder / "out" / "masterlist").mkdir()
-        (place.folder / "out" / "masterlist" / "list.fits").write_text("a\n")
-        (place.folder / "pandas.py").write_text("def read_csv(path):\n    return open(path).read()\n")
-        (place.folder / "setup.sh").write_text(f"{SETUP.format(pnfs=place.pnfs)}export PYTHONPATH=$PWD\n")
+        place.readable_table()
         assert place.start(skipto=0 if scratch else 3).returncode == 0
         aside = good.with_name("goodchecked.list.before_run_3")
         assert (good.exists(), aside.exists()) == (not scratch, scratch)
         assert [str(Path("out/checkoutputs/goodchecked.list.before_run_3")) in note for note in place.notes] == (
             [True] if scratch else []
         )
+
+
+class TestOldLightCurves:
+    """Step 5 waits until there are as many light curves as candidates: old ones are put aside wherever it runs."""
+
+    @pytest.fixture
+    def curves(self, place: Place) -> Path:
+        folder = place.folder / "out" / "makedatafiles" / "LightCurvesReal"
+        folder.mkdir(parents=True)
+        folder.chmod(0o2775)
+        (folder / "des_real_00000001.dat").write_text("SNID: 1\n")
+        place.readable_table()
+        return folder
+
+    @pytest.mark.parametrize("skipto", [0, 1, 5])
+    def test_put_aside(self, place: Place, curves: Path, skipto: int) -> None:
+        assert place.start(skipto=skipto).returncode == 0
+        aside = curves.with_name("LightCurvesReal.before_run_3")
+        assert [path.name for path in aside.iterdir()] == ["des_real_00000001.dat"]
+        assert (list(curves.iterdir()), curves.stat().st_mode & 0o7777) == ([], 0o2775)
+        (note,) = place.notes
+        assert note.startswith("old light curves (out/makedatafiles/LightCurvesReal) were put aside")
+        assert note.endswith("they are in out/makedatafiles/LightCurvesReal.before_run_3 now")
+
+    @pytest.mark.parametrize("skipto", [6, 7])
+    def test_not_where_step_5_is_skipped(self, place: Place, curves: Path, skipto: int) -> None:
+        assert place.start(skipto=skipto).returncode == 0
+        assert len(list(curves.iterdir())) == 1 and place.notes == []
+
+    def test_a_start_that_turns_out_to_be_from_scratch(self, place: Place, curves: Path) -> None:
+        (place.folder / "pandas.py").write_text("def read_csv(path):\n    raise ValueError(path)\n")
+        assert place.start(skipto=6).returncode == 0
+        assert list(curves.iterdir()) == []
+
+    def test_none_there(self, place: Place, curves: Path) -> None:
+        (curves / "des_real_00000001.dat").rename(curves / "notes.txt")
+        assert place.start().returncode == 0
+        assert [path.name for path in curves.iterdir()] == ["notes.txt"] and place.notes == []
+
+    def test_where_somebody_has_put_them_elsewhere(self, place: Place, curves: Path) -> None:
+        elsewhere = curves.rename(place.folder / "large_disk")
+        curves.symlink_to(elsewhere)
+        assert place.start().returncode == 0
+        assert curves.is_symlink() and len(list(elsewhere.iterdir())) == 1
+        (note,) = place.notes
+        assert "step 5 does not wait for new ones" in note
+
+    def test_one_that_cannot_be_renamed_stops_nothing(self, place: Place, curves: Path) -> None:
+        aside = curves.with_name("LightCurvesReal.before_run_3")
+        (aside / "of_somebody").mkdir(parents=True)
+        assert place.start().returncode == 0
+        assert len(list(curves.iterdir())) == 1 and "cannot be renamed" in place.notes[0]
+
+    def test_an_ini_that_names_no_folder_of_theirs(self, place: Place, curves: Path) -> None:
+        assert place.start(light_curves=None).returncode == 0
+        assert len(list(curves.iterdir())) == 1 and place.notes == []

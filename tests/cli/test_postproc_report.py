@@ -195,7 +195,7 @@ class TestCommands:
             "complete_exposures_S2206_",
             "postproc_2206.ini",
             "exposures  1: 938524",
-            "SKIPTO     0: no earlier run",
+            "SKIPTO     0: from scratch: no earlier run",
         ):
             assert said in words
 

@@ -67,3 +67,14 @@ class TestIni:
             ini_settings(text)
         except configparser.Error:
             return
+
+
+class TestCurvesFolder:
+    """Light curves are looked for in a folder of their own below outdir, never in outdir itself nor beside it."""
+
+    def test_below_outdir(self) -> None:
+        assert ini_settings(INI).curves_folder == "outputs/makedatafiles/LightCurvesReal"
+
+    @pytest.mark.parametrize("name", ["", ".", "..", "../masterlist", "/data", "a\x7fb"])
+    def test_none(self, name: str) -> None:
+        assert replace(SETTINGS, light_curves=name).curves_folder is None
