@@ -116,6 +116,12 @@ def _notes(config: Config) -> Iterator[str]:
     trees = {"pnfs": config.paths.pnfs, "workflow": config.paths.workflow}
     trees["postprocessing"] = config.paths.postprocessing
     yield from _away(trees)
+    jobsub = config.jobsub
+    if config.submit.engine == "jobsub" and jobsub.query == "condor" and not jobsub.schedds:
+        yield (
+            "jobsub.schedds is empty: nothing is submitted until every schedd that jobsub may choose is named there, or"
+            ' jobsub.query is "jobsub"'
+        )
 
 
 def _away(trees: dict[str, Path]) -> Iterator[str]:

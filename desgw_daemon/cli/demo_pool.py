@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from desgw_daemon.domain.states import ENDED, IN_FLIGHT
+from desgw_daemon.domain.states import IN_FLIGHT
 from desgw_daemon.errors import Refused
 
 _NEEDED: Final = ("condor_submit_dag", "condor_q", "condor_history", "condor_rm")
@@ -37,24 +37,10 @@ def season_for_pool(first: int) -> int:
             f"--engine htcondor needs HTCondor's commands, and {', '.join(missing)} is not on PATH: run it on a submit"
             " host of a pool, or leave --engine out"
         )
-    used: set[int] = set()
-    for program in ("condor_q", "condor_history"):
-        words = (program, "-constraint", 'regexp("^dp[0-9]+_", DesgwTag)', "-af", "DesgwTag")
-        try:
-            done = subprocess.run(
-                words,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_ANSWERS_WITHIN.total_seconds(),
-            )
-        except subprocess.TimeoutExpired:
-            raise Refused(f"{program} gives no answer: is the pool up? (condor_status -schedd)") from None
-        if done.returncode:
-            said = " ".join((done.stderr.strip() or done.stdout.strip() or "nothing").split())
-            raise Refused(f"{program} ended with status {done.returncode}: {said}")
-        used |= {int(number) for number in re.findall(r"^dp(\d+)_", done.stdout, re.MULTILINE)}
+    tags = [
+        tag for program in ("condor_q", "condor_history") for tag in _tags(program, 'regexp("^dp[0-9]+_", DesgwTag)')
+    ]
+    used = {int(number) for number in re.findall(r"^dp(\d+)_", "\n".join(tags), re.MULTILINE)}
     return next(season for season in range(first, first + len(used) + 1) if season not in used)
 
 
@@ -67,7 +53,7 @@ def end_dags(config: Path) -> None:
     if not live:
         return
     from desgw_daemon.config.loading import load
-    from desgw_daemon.grid.engine import Answered, NoAnswer
+    from desgw_daemon.grid.engine import NoAnswer
     from desgw_daemon.wiring import engine_of
 
     engine = engine_of(load(config.absolute()).config, "htcondor")
@@ -75,16 +61,33 @@ def end_dags(config: Path) -> None:
         match engine.remove(tag):
             case NoAnswer(reason):
                 raise Refused(f"{len(live)} DAGs may still be in the queue ({', '.join(live)}): {reason}")
+    # DAGMan ends first; the queue then takes its jobs away.
+    constraint = " || ".join(f'DesgwTag == "{tag}"' for tag in live)
     end = time.monotonic() + _ENDS_WITHIN.total_seconds()
-    while True:
-        answer = engine.status(live)
-        if isinstance(answer, Answered) and answer.problem is None:
-            left = [tag for tag in live if tag in answer.dags and answer.dags[tag].state not in ENDED]
-            if not left:
-                return
+    while left := _tags("condor_q", constraint):
         if time.monotonic() > end:
-            raise Refused(f"these DAGs were removed from the queue and do not end: {', '.join(live)}")
+            raise Refused(f"these DAGs were removed from the queue and do not end: {', '.join(sorted(set(left)))}")
         time.sleep(0.5)
+
+
+def _tags(program: str, constraint: str) -> list[str]:
+    """The tags of what fulfils this, one for each job, of whichever account. Raises Refused when there is no answer."""
+    everybody = ("-allusers",) if program == "condor_q" else ()
+    try:
+        done = subprocess.run(
+            (program, *everybody, "-constraint", constraint, "-af", "DesgwTag"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_ANSWERS_WITHIN.total_seconds(),
+        )
+    except subprocess.TimeoutExpired:
+        raise Refused(f"{program} gives no answer: is the pool up? (condor_status -schedd)") from None
+    if done.returncode:
+        said = " ".join((done.stderr.strip() or done.stdout.strip() or "nothing").split())
+        raise Refused(f"{program} ended with status {done.returncode}: {said}")
+    return done.stdout.split()
 
 
 def _live(database: Path) -> list[str]:

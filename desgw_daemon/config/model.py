@@ -106,7 +106,7 @@ class Credential(Section):
 class Submit(Section):
     """How DAGs are run."""
 
-    engine: Literal["local", "htcondor", "jobsub"] = "local"
+    engine: Literal["jobsub", "htcondor", "local"] = "jobsub"
     max_in_flight: Annotated[int, Field(ge=1, le=1000)] = 20
     templates: Literal["exclusive", "ignore"] = "exclusive"
     confirm_absent: Span = timedelta(minutes=2)

@@ -329,7 +329,8 @@ def _record_dag(connection: Connection, submission: Submission, dag: DagStatus |
             "hold_reason": dag.hold_reason,
             "held_since": (submission.held_since or now) if stuck else None,
             "job_id": submission.job_id or dag.job_id,
-            "submitted_at": submission.submitted_at or dag.submitted_at or now,
+            # The queue's word: it may have had the DAG from another daemon before we came to submit it.
+            "submitted_at": dag.submitted_at or submission.submitted_at or now,
             "absent_at": None,
             "exit_code": dag.exit_code,
             "ended_at": (dag.ended_at or now) if dag.state in ENDED else None,

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from desgw_daemon.decide.words import at, span
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Submission
 from desgw_daemon.domain.states import ENDED
 
+#: The queue's clock has whole seconds, and may be another machine's.
+_QUEUE_CLOCK: Final = timedelta(seconds=2)
+
 
 def made_since(exposure: Exposure) -> float:
     """Seconds since the epoch before which nothing on /pnfs is of the present attempt.
 
-    Nobody knows it for an exposure that somebody else submitted: then everything counts.
+    Nobody knows it for an exposure that somebody else submitted: then everything counts. A DAG that was in the queue
+    before we meant to submit it was submitted under the same tag by another daemon, and taken over.
     """
     submission = exposure.own_submission
-    return float("-inf") if submission is None else submission.intent_at.timestamp()
+    if submission is None:
+        return float("-inf")
+    submitted = submission.submitted_at
+    if submitted is not None and submitted < submission.intent_at - _QUEUE_CLOCK:
+        return submitted.timestamp()
+    return submission.intent_at.timestamp()
 
 
 def overdue_at(submission: Submission, policy: Policy) -> datetime:

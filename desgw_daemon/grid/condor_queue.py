@@ -145,7 +145,7 @@ class CondorQueue:
 
     def alive(self, tag: str, expnum: int) -> Sequence[tuple[str, str]] | NoAnswer:
         """(tag, job id) of DAGs in the queues that carry the tag, or are of the exposure and not at their end; oldest
-        first.
+        first. When there is none: those with the tag that have left the queue, which another daemon has submitted.
         """
         told = self._ask("condor_q", f'{_IS_DAG} && ({TAG} == "{tag}" || {EXPNUM} == {expnum})', self._schedds)
         if told.problem is not None:
@@ -153,11 +153,13 @@ class CondorQueue:
         for schedd, ad in told.ads:
             if ad.get(TAG) == tag and is_spooling(ad):
                 return self._half_copied(tag, schedd, ad)
-        return [
-            (str(ad.get(TAG)), job_id(ad, schedd))
-            for schedd, ad in in_order(told.ads)
-            if ad.get(TAG) == tag or not is_over(ad)
-        ]
+        found = [each for each in told.ads if each[1].get(TAG) == tag or not is_over(each[1])]
+        if not found:
+            past = self._ask("condor_history", f'{_IS_DAG} && {TAG} == "{tag}"', self._schedds)
+            if past.problem is not None:
+                return NoAnswer(past.problem)
+            found = [each for each in past.ads if not never_arrived(each[1])]
+        return [(str(ad.get(TAG)), job_id(ad, schedd)) for schedd, ad in in_order(found)]
 
     def nodes(self, tag: str) -> NodesOutcome:
         """The jobs of a DAG that has ended. Its history is read back to the time when it was submitted."""

@@ -26,6 +26,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
     (tmp_path / "daemon.toml").write_text(
         '[paths]\nstate = "state"\npnfs = "pnfs"\nworkflow = "workflow"\npostprocessing = "post"\n'
+        '[jobsub]\nschedds = ["jobsub01.example"]\n'
     )
     return tmp_path
 
@@ -93,7 +94,7 @@ class TestCheckAccepts:
     def test_all_there(self, folder: Path) -> None:
         done = program("config", "check", cwd=folder)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == f"{folder}/daemon.toml is right: 4 keys set, {len(keys()) - 4} left at their default.\n"
+        assert done.stdout == f"{folder}/daemon.toml is right: 5 keys set, {len(keys()) - 5} left at their default.\n"
 
     def test_tree_away(self, folder: Path) -> None:
         (folder / "pnfs").rmdir()
@@ -107,6 +108,16 @@ class TestCheckAccepts:
             "everything in it is unknown",
             f"paths.postprocessing: {folder}/post is no folder; until that changes, everything in it is unknown",
         ]
+
+    def test_nobody_to_ask(self, folder: Path) -> None:
+        """Without the names of the schedds no absence can be proven: nothing would ever be submitted."""
+        text = (folder / "daemon.toml").read_text().replace('["jobsub01.example"]', "[]")
+        (folder / "daemon.toml").write_text(text)
+        done = program("config", "check", cwd=folder)
+        assert done.returncode == 0
+        assert "note: jobsub.schedds is empty: nothing is submitted until" in done.stdout
+        (folder / "daemon.toml").write_text(text.replace("schedds = []", 'query = "jobsub"'))
+        assert "note:" not in program("config", "check", cwd=folder).stdout
 
     def test_tree_that_hangs(self, folder: Path, tmp_path: Path) -> None:
         (tmp_path / "stat").write_text('#!/bin/sh\ncase "$*" in *pnfs) exec sleep 60;; esac\necho directory\n')
@@ -148,9 +159,9 @@ class TestShow:
         assert list(rows) == ["KEY", *keys()]
         origin = f"{folder}/daemon.toml"
         assert rows["paths.state"].split() == [f'"{folder}/state"', "line", "2", "of", origin]
-        assert rows["poll.interval"].split() == ['"90', 's"', "line", "7", "of", origin]
-        assert rows["dagmaker.prefix"].split() == ['["a",', '"b"]', "line", "9", "of", origin]
-        assert rows["log.file"].split() == ['""', "line", "11", "of", origin]
+        assert rows["poll.interval"].split() == ['"90', 's"', "line", "9", "of", origin]
+        assert rows["dagmaker.prefix"].split() == ['["a",', '"b"]', "line", "11", "of", origin]
+        assert rows["log.file"].split() == ['""', "line", "13", "of", origin]
         assert rows["postproc.auto"].split() == ["true", "default"]
         assert rows["readiness.min_forcefile_fraction"].split() == ["0.5", "default"]
 

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import sys
+import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -50,9 +53,10 @@ def main() -> int:
 def carry_out(order: dict[str, Any]) -> int:
     """One process of a night; its exit code.
 
-    order: sandbox (its folder); do (queue or cycles); log (a file for the points); hurry; and where it is to end: at
-    (number of the side effect) or once (a file of places: at the first one that is not in it yet), and after (just
-    after it, instead of just before).
+    order: sandbox (its folder); do (queue or cycles); log (a file for the points); hurry; seconds (killed with -9 after
+    these, wherever it is); and where it is to end: at (number of the side effect) or once (a file of places: at the
+    first one that is not in it yet; around: only those with one of these modules on the way; every: one in so many of
+    these), and after (just after it, instead of just before).
     """
     sandbox = Path(order["sandbox"])
     out = os.open(sandbox / OUTPUT, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -66,7 +70,12 @@ def carry_out(order: dict[str, Any]) -> int:
             return program(["--config", str(sandbox / "daemon.toml"), *words])
 
     if order["do"] == "queue":
-        return command("queue", "add", *map(str, sorted((sandbox / "lists").glob("*.list"))), "--season", "2206")
+        season = json.loads((sandbox / "scenario.json").read_text())["season"]
+        return command("queue", "add", *map(str, sorted((sandbox / "lists").glob("*.list"))), "--season", str(season))
+    if "seconds" in order:
+        end = threading.Timer(order["seconds"], os.kill, (os.getpid(), signal.SIGKILL))
+        end.daemon = True
+        end.start()
     deadline = time.monotonic() + _WITHIN
     while time.monotonic() < deadline:
         if code := command("tick"):
@@ -86,9 +95,12 @@ def _cut(order: dict[str, Any]) -> Callable[[int, Point], bool]:
         at = order.get("at")
         return lambda number, point: number == at
     known = set(Path(once).read_text().splitlines())
+    around, every = tuple(order.get("around", [""])), order.get("every", 1)
 
     def first_time_here(_: int, point: Point) -> bool:
-        if point.place in known:
+        if point.place in known or not any(line.startswith(around) for line in point.chain):
+            return False
+        if zlib.crc32(point.place.encode()) % every:
             return False
         with Path(once).open("a") as file:
             file.write(point.place + "\n")

@@ -267,6 +267,16 @@ class TestEarlierAttempts:
         assert ccd.state is CcdState.COMPLETE
         assert ccd.settled_at is not None
 
+    def test_a_dag_that_another_daemon_had_submitted(self) -> None:
+        whole = submitted(dag=SubmissionState.DONE)
+        (ours,) = whole.submissions
+        watch = Watch(replace(whole, submissions=(replace(ours, submitted_at=after(hours=-1)),)))
+        watch.pnfs.complete(1, after(minutes=-30))
+        watch.pnfs.fail(3, after(minutes=-90))
+        look = watch.look(after(minutes=5))
+        assert look.ccd().state is CcdState.COMPLETE
+        assert look.ccd(3).stale == (HOTPANTS,)
+
     def test_a_fail_much_older_than_the_tarball(self) -> None:
         watch = Watch(adopted())
         watch.pnfs.fail(1, self.OLD)

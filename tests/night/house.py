@@ -48,9 +48,17 @@ def night_of(*exposures: PlannedExposure, postproc: Postproc | None = None, **pa
 class House:
     """One sandbox, and the program at work in it."""
 
-    def __init__(self, root: Path, scenario: Scenario, settings: Mapping[str, str]) -> None:
-        """settings: values of daemon.toml by `section.key`, as they stand in the file."""
+    def __init__(
+        self, root: Path, scenario: Scenario, settings: Mapping[str, str], *, deadline: float = DEADLINE
+    ) -> None:
+        """settings: values of daemon.toml by `section.key`, as they stand in the file. deadline: for what is waited
+        for (seconds).
+        """
         self.sandbox: Sandbox = build(root, scenario)
+        self.season = scenario.season
+        #: Where the program looks for its configuration by itself.
+        self.config = self.sandbox.config
+        self._deadline = deadline
         self.root = self.sandbox.root
         self.state = self.sandbox.state
         self.daemon: subprocess.Popen[str] | None = None
@@ -88,7 +96,7 @@ class House:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `desgw-daemon WORDS` to its end, as somebody without a terminal."""
         return subprocess.run(
-            [*PROGRAM, *words],
+            [*PROGRAM, "--config", str(self.config), *words],
             cwd=self.root,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -123,7 +131,7 @@ class House:
         assert self.daemon is None or self.daemon.poll() is not None
         with self._said.open("a") as said:
             self.daemon = subprocess.Popen(
-                [*PROGRAM, "run"],
+                [*PROGRAM, "--config", str(self.config), "run"],
                 cwd=self.root,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -163,10 +171,10 @@ class House:
 
     def until(self, condition: Callable[[], T], what: str) -> T:
         """Wait until the condition gives something true, and return it. The daemon must not end meanwhile."""
-        end = time.monotonic() + DEADLINE
+        end = time.monotonic() + self._deadline
         while not (found := condition()):
             assert self.daemon is None or self.daemon.poll() is None, f"the daemon ended: {self._said.read_text()}"
-            assert time.monotonic() < end, f"not within {DEADLINE} s: {what}\n{self._shown()}"
+            assert time.monotonic() < end, f"not within {self._deadline} s: {what}\n{self._shown()}"
             time.sleep(0.03)
         return found
 
@@ -200,13 +208,15 @@ class House:
         finally:
             connection.close()
 
-    def exposure(self, expnum: int, season: int = SEASON) -> dict[str, Any]:
+    def exposure(self, expnum: int, season: int | None = None) -> dict[str, Any]:
         """An exposure's row of v_exposure."""
+        season = season or self.season
         (row,) = self.rows("SELECT * FROM v_exposure WHERE expnum = ? AND season = ?", expnum, season)
         return row
 
-    def history(self, expnum: int, kind: str = "exposure", season: int = SEASON) -> list[str]:
+    def history(self, expnum: int, kind: str = "exposure", season: int | None = None) -> list[str]:
         """The states that an exposure went through, or what belongs to it."""
+        season = season or self.season
         query = "SELECT after FROM v_history WHERE expnum = ? AND kind = ? AND season = ? ORDER BY id"
         return [row["after"] for row in self.rows(query, expnum, kind, season)]
 
