@@ -87,13 +87,16 @@ def next_retry(snapshot: Snapshot, season: int, policy: Policy) -> Retry | None:
 
 
 def why_no_retry(snapshot: Snapshot, run: PostprocRun, policy: Policy) -> str:
-    """Why a failed run is a person's now: so many tries, or no progress; empty where no try was ever due."""
+    """Why a failed run is a person's now: so many tries, or no progress; empty for any other cause."""
     by_id = {other.id: other for other in snapshot.runs}
     done = _tries(run, by_id)
-    if not done:
+    if not done or run.stopped_by is not None:
         return ""
     if done >= policy.postproc_retries:
         return f" It was tried again {done} times by itself, as often as postproc.retries allows."
+    before = None if run.retry_of is None else by_id.get(run.retry_of)
+    if before is None or _reached(run) > _reached(before):
+        return ""
     return f" As try {done} of run {run.number - done} it came no further than the one before."
 
 

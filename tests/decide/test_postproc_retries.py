@@ -172,7 +172,30 @@ class TestAPersonsTurn:
         self.attention(failed(started_at=None, stage=None, step=None))
 
     def test_ended_by_a_person(self) -> None:
-        self.attention(failed(stopped_by="observer", stopped_at=after(hours=3), stop_reason="a wrong list"))
+        stop: dict[str, Any] = {"stopped_by": "observer", "stopped_at": after(hours=3), "stop_reason": "a wrong list"}
+        self.attention(failed(**stop))
+        theirs = waiting(state=ExposureState.ATTENTION)
+        # However much time goes by, and although a run that failed by itself would be due.
+        for now in (FIRST, SECOND, after(hours=48)):
+            said = waits(theirs, runs=(failed(**stop, of=[theirs]),), now=now)
+            assert said == "no exposure waits for it: 1 attention"
+
+    def test_ended_by_a_person_at_a_further_try(self) -> None:
+        stop: dict[str, Any] = {"stopped_by": "observer", "stopped_at": after(hours=3), "step": 4}
+        runs = (failed(), failed(2, retry_of=1, **stop))
+        action = of_exposure(IN_RUN, runs=runs, now=FIRST)
+        assert isinstance(action, Move) and action.after is ExposureState.ATTENTION
+        assert "tried again by itself from" not in action.reason
+        assert "no further" not in action.reason, "it came further, and was stopped"
+
+    def test_nothing_is_said_of_progress_that_there_was(self) -> None:
+        action = of_exposure(
+            IN_RUN,
+            runs=(failed(), failed(2, retry_of=1, step=4)),
+            now=FIRST,
+            policy=replace(POLICY, postproc_auto=False),
+        )
+        assert isinstance(action, Move) and "no further" not in action.reason
 
     def test_an_older_run_than_the_season_s_newest(self) -> None:
         other = ready(2, state=ExposureState.DONE)
