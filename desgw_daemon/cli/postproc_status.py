@@ -88,7 +88,9 @@ def _in_full(run: Mapping[str, Any]) -> Iterator[str]:
     result = f" ({run['result'].replace('_', ' ')})" if run["result"] else ""
     yield f"season {run['season']} run {run['number']}: {run['state']}{result}"
     yield from _field("reason", run["reason"] or "-")
-    yield from _field("asked by", run["asked_by"] or ("nobody: tried again" if run["retry_of"] else "nobody"))
+    yield from _field(
+        "asked by", run["asked_by"] or ("nobody: " + ("tried again" if run["retry_of"] else "it began by itself"))
+    )
     yield from _field("times", f"{run['started_at'] or 'not started'} to {run['ended_at'] or 'now'}")
     ended = [
         f"{name.replace('_', ' ')} {run[name]}" for name in ("exit_code", "signal", "stage") if run[name] is not None

@@ -118,7 +118,8 @@ def record_run(connection: Connection, fact: RunFact, now: datetime) -> None:
         record_skipto(
             connection, run, fact.skipto, "the trial read of the FITS table failed (trial.out in the run's folder)"
         )
-    record_steps(connection, run, fact.steps, at=now)
+    # What is first seen when it has ended was come to before.
+    record_steps(connection, run, fact.steps, at=min(now, child.ended_at or now))
     if child.state == "running":
         return
     columns = {

@@ -203,7 +203,9 @@ class _Past:
         if self.problem:
             return f"no earlier run of season {coming.season} counts"
         said = f"no earlier run of season {coming.season}"
-        return f"{said}, but files where {evidence.ini} says" if evidence.files else said
+        # hostmatchstatus.txt is one file for all seasons: it tells of no run of this one.
+        of_season = evidence.files.keys() - {"hostmatchstatus"}
+        return f"{said}, but files where {evidence.ini} says" if of_season else said
 
 
 def _trace(run: PostprocRun) -> SeasonTrace:

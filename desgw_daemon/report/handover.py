@@ -111,7 +111,8 @@ def _needs_person(db: sqlite3.Connection, season: int) -> Iterator[dict[str, Any
     alerts = list(
         db.execute(
             "SELECT * FROM v_alert WHERE cleared_at IS NULL AND (season = ? OR season IS NULL)"
-            " AND rule <> 'exposure_attention' AND severity <> 'info'"
+            # Those that are told exposure by exposure below.
+            " AND rule NOT IN ('exposure_attention', 'disagreement') AND severity <> 'info'"
             " ORDER BY severity <> 'critical', raised_at, key",
             [season],
         )
@@ -121,8 +122,12 @@ def _needs_person(db: sqlite3.Connection, season: int) -> Iterator[dict[str, Any
     run_failed = any(row["rule"] == "postproc_failed" for row in alerts)
     for row in db.execute("SELECT * FROM v_attention WHERE season = ? ORDER BY expnum, nite", [season]):
         # Those of a failed run are in its alert, all together.
-        if not (run_failed and row["reason"].startswith("post-processing run ")):
-            yield _wanted("attention", "warning", row["since"], row["reason"], row)
+        if run_failed and row["reason"].startswith("post-processing run "):
+            continue
+        more = ""
+        if row["kind"] == "disagreement":
+            more = f". Nothing is done about it by itself: `desgw-daemon status {row['expnum']} --season {season}`"
+        yield _wanted(row["kind"], "warning", row["since"], row["reason"] + more, row)
     held = "SELECT * FROM v_exposure WHERE season = ? AND held AND state <> 'removed' ORDER BY expnum, nite"
     for row in db.execute(held, [season]):
         why = f"somebody holds it ({row['hold_reason'] or 'no reason was given'}):"

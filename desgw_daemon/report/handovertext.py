@@ -96,11 +96,7 @@ def _exposures(handover: Mapping[str, Any]) -> Iterator[str]:
         ],
     )
     yield ""
-    yield (
-        f"## What was left out of run {good}, and why"
-        if good is not None
-        else "## Why each is in no run that ended well"
-    )
+    yield (f"## What is not in run {good}, and why" if good is not None else "## Why each is in no run that ended well")
     yield ""
     out = [e for e in exposures if e["left_out"] is not None]
     if not out:

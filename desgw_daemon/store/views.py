@@ -117,7 +117,7 @@ FROM postproc_run r
 """,
     "v_postproc_step": f"""
 SELECT s.season, s.number, s.step, {_utc("s.at")}, {_utc("s.until")},
-  CAST(round(86400 * (julianday(s.until) - julianday(s.at))) AS INTEGER) AS seconds, s.run_id
+  max(0, CAST(round(86400 * (julianday(s.until) - julianday(s.at))) AS INTEGER)) AS seconds, s.run_id
 FROM (SELECT r.season, r.number, t.step, t.at, t.run_id,
   coalesce(lead(t.at) OVER (PARTITION BY t.run_id ORDER BY t.step), r.ended_at) AS until
   FROM postproc_step t JOIN postproc_run r ON r.id = t.run_id) s

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,27 @@ class TestHandOver:
             ("paused", None, ["desgw-daemon resume"]),
         ]
 
+    def test_a_disagreement_is_told_once_with_its_exposure(self, database: Path, tmp_path: Path) -> None:
+        import sqlite3
+
+        copy = shutil.copy(database, tmp_path)
+        text = "its DAG ended: 2 CCDs without output, although the queue says that their jobs ended well"
+        since = "2026-11-22 05:00:00.000000"
+        with closing(sqlite3.connect(copy)) as connection, connection:
+            connection.execute(
+                "UPDATE exposure SET disagreement = ?, disagreement_since = ? WHERE expnum = 1400101", [text, since]
+            )
+            connection.execute(
+                "INSERT INTO alert (key, rule, severity, text, raised_at, times_told)"
+                " VALUES ('d', 'disagreement', 'warning', 'of 1 exposure', ?, 0)",
+                [since],
+            )
+            told = read_handover(connection, SEASON, now=datetime(2026, 11, 22, 8, 1, tzinfo=UTC))["needs_person"]
+        (one,) = (one for one in told if one["what"] == "disagreement")
+        assert (one["expnum"], one["commands"]) == (1400101, [f"desgw-daemon status 1400101 --season {SEASON}"])
+        assert one["why"].startswith(text)
+        assert [one["expnum"] for one in told if one["what"] == "attention"] == [1400103]
+
     def test_a_daemon_that_does_not_run(self, database: Path) -> None:
         import sqlite3
 
@@ -133,7 +156,7 @@ class TestMarkdown:
             f"# Season {SEASON}: post-processing, as of 2026-11-22T08:01:00Z",
             "## What needs a person (4)",
             "## What went in",
-            "## What was left out of run 3, and why",
+            "## What is not in run 3, and why",
             "## Runs",
             "### Time of each step",
             "## CCD failures",
@@ -188,6 +211,7 @@ class TestCommands:
         run = json.loads(house.ok("postproc", "status", "1", "--json"))
         assert (run["number"], run["expnums"], run["skipto"]) == (1, [938524], 0)
         assert [step["step"] for step in run["steps"]] == [0, 1, 2, 3, 4, 5, 6, 7]
+        assert all(step["seconds"] >= 0 and step["at"] <= run["ended_at"] for step in run["steps"])
         lines = house.ok("postproc", "status", "--season", "2206", "1").splitlines()
         assert lines[0] == "season 2206 run 1: done (candidates)"
         words = " ".join(lines)
@@ -195,6 +219,7 @@ class TestCommands:
             "complete_exposures_S2206_",
             "postproc_2206.ini",
             "exposures  1: 938524",
+            "asked by   nobody: it began by itself",
             "SKIPTO     0: from scratch: no earlier run",
         ):
             assert said in words

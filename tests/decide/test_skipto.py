@@ -253,6 +253,12 @@ class TestAdopted:
         )
         assert "left by an older automation or a person" in choice.rows[0].reason
 
+    def test_the_one_file_of_all_seasons_is_nobody_s_trace(self) -> None:
+        only = {role: file for role, file in files().items() if role == "hostmatchstatus"}
+        assert choose(there=only).reason == (
+            f"from scratch: no earlier run of season {SEASON}; the first master list (filename_1) is not there"
+        )
+
     def test_continued_by_a_run_of_ours(self) -> None:
         first = ended(1, skipto=3, step=4, started_at=after(hours=4), ended_at=after(hours=5))
         there = files(
