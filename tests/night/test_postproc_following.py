@@ -218,7 +218,7 @@ class TestStop:
         return code
 
     def test_asked_first(self, make_house: Callable[..., House]) -> None:
-        house = make_house(night_of(planned(938524), step=60_000))
+        house = make_house(night_of(planned(938524), postproc=Postproc(stops=(0, "before"))))
         put_results(house.sandbox, 938524)
         house.ok("queue", "adopt", "--season", "2206", "--yes")
         assert "no run of season 2206 goes on" in house.refused("postproc", "stop", "--season", "2206", code=1)
@@ -242,7 +242,7 @@ class TestStop:
         assert len(house.log("postproc_stopped")) == 1
 
     def test_the_daemon_does_what_the_command_could_not(self, make_house: Callable[..., House]) -> None:
-        house = make_house(night_of(planned(938524), step=60_000))
+        house = make_house(night_of(planned(938524), postproc=Postproc(stops=(0, "before"))))
         put_results(house.sandbox, 938524)
         house.ok("queue", "adopt", "--season", "2206", "--yes")
         house.start()
