@@ -91,7 +91,8 @@ def _run(args: argparse.Namespace) -> int:
 def _skipto(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json
     from desgw_daemon.daemon.skipto import rows_to_keep, weigh
-    from desgw_daemon.decide.postproc_members import fingerprint, members_of
+    from desgw_daemon.decide.postproc import next_exposures
+    from desgw_daemon.decide.postproc_members import fingerprint
     from desgw_daemon.decide.words import plural, some
     from desgw_daemon.store.load import load_snapshot
     from desgw_daemon.wiring import policy_of
@@ -100,8 +101,8 @@ def _skipto(args: argparse.Namespace) -> int:
     loaded = open_config(args)
     with looking(loaded) as connection:
         snapshot = load_snapshot(connection, scope="all")
-    members = members_of(snapshot, season)
     policy = policy_of(loaded.config)
+    members, retry = next_exposures(snapshot, season, policy, utc_now())
     weighed = weigh(
         loaded.config, policy, snapshot.runs, season=season, members=members, fingerprint=fingerprint(members)
     )
@@ -113,6 +114,7 @@ def _skipto(args: argparse.Namespace) -> int:
                 "season": season,
                 "policy": policy.postproc_skipto,
                 "expnums": expnums,
+                "retry_of": None if retry is None else retry.run.number,
                 "bands": sorted({e.band for e in members if e.band}),
                 "skipto": choice.skipto,
                 "reason": choice.reason,
@@ -123,7 +125,8 @@ def _skipto(args: argparse.Namespace) -> int:
         )
         return 0
     named = f" ({some(map(str, expnums))})" if expnums else ""
-    print(f"season {season}, {plural(len(members), 'exposure')}{named}: SKIPTO {choice.skipto}: {choice.reason}")
+    again = "" if retry is None else f", run {retry.run.number} tried again"
+    print(f"season {season}, {plural(len(members), 'exposure')}{named}{again}: SKIPTO {choice.skipto}: {choice.reason}")
     for row in choice.rows:
         print(f"  {'yes' if row.possible else ' no'}  SKIPTO {row.skipto}: {row.reason}")
     print(f"the older automation would start at {upstream or 'none'}, UNSAFE: {why}")

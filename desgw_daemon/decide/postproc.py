@@ -56,6 +56,19 @@ def plan_postproc(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Ac
     return tuple(actions)
 
 
+def next_exposures(
+    snapshot: Snapshot, season: int, policy: Policy, now: datetime
+) -> tuple[tuple[Exposure, ...], Retry | None]:
+    """Those that the season's next run would have now, and which run it would be a try of.
+
+    Where no try is due, those that it would have if a person asked for it.
+    """
+    retry = next_retry(snapshot, season, policy) if season not in snapshot.postproc_requests else None
+    if retry is not None and (again := choose(snapshot, season, policy, now, only=retry.run)).new:
+        return again.members, retry
+    return choose(snapshot, season, policy, now, asked_for=True).members, None
+
+
 def _wait(season: int, reason: str) -> list[Action]:
     return [WaitSeason(season=season, reason=reason)]
 

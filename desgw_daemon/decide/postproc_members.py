@@ -56,14 +56,6 @@ def bands_of(exposures: Sequence[Exposure]) -> tuple[str, ...]:
     return tuple(band for band in BANDS if any(e.band == band for e in exposures))
 
 
-def members_of(snapshot: Snapshot, season: int, *, asked_for: bool = True) -> list[Exposure]:
-    """The exposures that a run of the season would have now, in the order of the list file.
-
-    Those of a failed run only when a person has asked for a run.
-    """
-    return _in_order(e for e in snapshot.exposures if not e.held and _may_go_in(snapshot, season, e, asked_for))
-
-
 def choose(
     snapshot: Snapshot,
     season: int,

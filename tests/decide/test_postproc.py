@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from desgw_daemon.decide.postproc_members import fingerprint, members_of
+from desgw_daemon.decide.postproc import next_exposures
+from desgw_daemon.decide.postproc_members import fingerprint
 from desgw_daemon.domain.actions import LaunchPostproc, Recheck, StartPostproc, WaitSeason
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import CcdState, ExposureState, MakingState, Ready, RunState, SubmissionState
@@ -31,7 +32,7 @@ from tests.decide.build import (
     submission,
     submitted,
 )
-from tests.decide.seasons import done, season, started, waits
+from tests.decide.seasons import NOW, done, season, started, waits
 
 
 class TestAllSettled:
@@ -248,7 +249,11 @@ class TestFailedRun:
 
     def test_members_shown_to_people(self) -> None:
         night = snapshot(self.STUCK, ready(2), exposure(3), runs=self.FAILED)
-        assert [e.id for e in members_of(night, SEASON)] == [1, 2]
+        members, retry = next_exposures(night, SEASON, POLICY, NOW)
+        assert ([e.id for e in members], retry) == ([1, 2], None)
+        other = finished(states_of(12, CcdState.LOST), number=2, state=ExposureState.ATTENTION)
+        members, _ = next_exposures(snapshot(self.STUCK, other, runs=self.FAILED), SEASON, POLICY, NOW)
+        assert [e.id for e in members] == [1], "what a run would leave out is not shown in it"
 
 
 class TestGrown:

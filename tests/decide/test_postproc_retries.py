@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from desgw_daemon.decide.alerts import wanted_alerts
+from desgw_daemon.decide.postproc import next_exposures
 from desgw_daemon.decide.postproc_end import SAID
 from desgw_daemon.domain.actions import Move, Recheck, Wait
 from desgw_daemon.domain.snapshot import Exposure, PostprocRun
@@ -78,6 +79,15 @@ class TestTriedAgain:
     def test_what_became_ready_meanwhile_comes_after_it(self) -> None:
         """With others in it, the run would begin from scratch."""
         assert started(waiting(), waiting(2), runs=(failed(),), now=FIRST).exposure_ids == (1,)
+
+    def test_shown_to_people_as_it_comes(self) -> None:
+        night = snapshot(waiting(), waiting(2), runs=(failed(),))
+        members, retry = next_exposures(night, SEASON, POLICY, FIRST)
+        assert [e.id for e in members] == [1]
+        assert retry is not None and retry.run.number == 1
+        asked = snapshot(waiting(), waiting(2), runs=(failed(),), postproc_requests=request())
+        members, retry = next_exposures(asked, SEASON, POLICY, FIRST)
+        assert ([e.id for e in members], retry) == ([1, 2], None)
 
     def test_those_that_left_meanwhile_are_not_in_it(self) -> None:
         gone = waiting(2, state=ExposureState.REMOVED)
