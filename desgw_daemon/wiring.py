@@ -11,6 +11,7 @@ from sqlalchemy import Engine as Database
 
 from desgw_daemon.act.dagmaker import DagMaker
 from desgw_daemon.act.environment import SetupCapture
+from desgw_daemon.act.folders import FolderMaker
 from desgw_daemon.act.postproc import Postprocessor, PostprocSettings
 from desgw_daemon.act.rcfile import Parameters
 from desgw_daemon.act.refresh import Refresher
@@ -39,6 +40,7 @@ class House:
     dagmaker: DagMaker
     submitter: Submitter
     postprocessor: Postprocessor
+    folders: FolderMaker
     refresher: Refresher
 
     @property
@@ -75,11 +77,18 @@ def policy_of(config: Config) -> Policy:
         surplus=readiness.surplus,
         postproc_auto=postproc.auto,
         postproc_quiet_for=postproc.quiet_for,
+        postproc_min_exposures=postproc.min_exposures,
+        postproc_first_within=postproc.first_within,
+        postproc_min_interval=postproc.min_interval,
+        postproc_retries=postproc.retries,
+        postproc_retry_after=postproc.retry_after,
+        postproc_missing_folders=postproc.missing_folders,
         postproc_max_skipto=postproc.max_skipto,
         postproc_skipto=postproc.skipto,
         # Long enough for the tick after the last look; never so short that a slow look is stale at once.
         postproc_look_fresh_for=max(10 * config.poll.interval, 2 * config.poll.look_deadline),
         postproc_silent_after=postproc.silent_after,
+        postproc_silent_after_step=postproc.silent_after_step,
         refresh_every=config.databases.refresh_every or None if config.databases.exposures else None,
     )
 
@@ -145,6 +154,24 @@ def parameters_of(config: Config) -> Parameters:
     return Parameters(path=config.dagmaker_rc, locks=config.paths.state / "locks")
 
 
+def postproc_settings(config: Config) -> PostprocSettings:
+    """How a run of post-processing is prepared and started."""
+    return PostprocSettings(
+        folder=config.paths.postprocessing,
+        host_lock=config.postproc_host_lock,
+        program=config.postproc_program,
+        setup=config.postproc_setup,
+        template=config.postproc_template,
+        python=config.postproc.python,
+        prefix=config.postproc.prefix,
+        update_links=config.postproc.update_links,
+        links_command=config.postproc.update_links_command,
+        # An exposure goes on with more than this of its files, and so do their links.
+        linked_fraction=config.readiness.min_forcefile_fraction,
+        setup_timeout=config.postproc.setup_timeout,
+    )
+
+
 def credential_variable(config: Config) -> dict[str, str]:
     """Where the credential is, for programs, if daemon.toml says it."""
     kind, path = config.credential.kind, config.credential.path
@@ -203,19 +230,7 @@ def build(
             max_tries=config.submit.max_tries,
             clock=clock,
         ),
-        postprocessor=Postprocessor(
-            database=database,
-            settings=PostprocSettings(
-                folder=paths.postprocessing,
-                program=config.postproc_program,
-                setup=config.postproc_setup,
-                template=config.postproc_template,
-                python=config.postproc.python,
-                prefix=config.postproc.prefix,
-                update_links=config.postproc.update_links_command if config.postproc.update_links == "always" else None,
-                setup_timeout=config.postproc.setup_timeout,
-            ),
-            clock=clock,
-        ),
+        folders=before.folders if before else FolderMaker(root=paths.pnfs),
+        postprocessor=Postprocessor(database=database, settings=postproc_settings(config), clock=clock),
         refresher=Refresher(database=database, config_file=source.absolute(), state=paths.state),
     )

@@ -45,7 +45,8 @@ def fill_template(template: str, values: Mapping[str, str]) -> str:
         if "\n" in before:
             # For Python 2, an indented comment below a value is a part of it.
             raise Refused(f"the template's {key} has a value of several lines")
-        comment = _COMMENT.search(before)
+        # A comment alone is no value: behind ours, it is one for both readers.
+        comment = _COMMENT.search(f" {before}")
         section[key].value = value + (comment.group() if comment else "")
     filled = str(updater)
     try:
@@ -56,6 +57,14 @@ def fill_template(template: str, values: Mapping[str, str]) -> str:
         if found.get(key) != value:
             raise Refused(f"{key} would be read as {found.get(key)!r} from the template, not as {value!r}")
     return filled
+
+
+def has_key(template: str, key: str) -> bool:
+    """Whether the template has a value for this key of [general]. False for what is no ini file."""
+    try:
+        return bool(_as_read(template).get(key))
+    except configparser.Error:
+        return False
 
 
 def _as_read(text: str) -> dict[str, str]:

@@ -1,80 +1,46 @@
 """Starting run_postproc.py: list, ini, environment, and a process that outlives the daemon.
 
-The preparation (set-up, links, the trial read) may take long and happens inside that process, in bash; what it finds is
-left in files of the run's folder.
+The preparation (set-up, links, the trial read) may take long and happens inside that process, in bash
+(`act/startscript.py`); what it finds is left in files of the run's folder.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, count
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import Engine
 
 from desgw_daemon.act.environment import child_environment, in_bash
-from desgw_daemon.act.inifile import fill_template
+from desgw_daemon.act.inifile import fill_template, has_key
+from desgw_daemon.act.iniplace import IniPlace, ini_name, write_whole
+from desgw_daemon.act.runnotes import notes_of, unknown_event
+from desgw_daemon.act.startscript import ENVIRONMENT, FORCEFILES, LINKED, NOTES, STAGE, STAGES, Start, script_of
 from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.event import Event
 from desgw_daemon.domain.snapshot import PostprocRun
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.errors import Refused
+from desgw_daemon.observe.folderlock import FOLDER_LOCK, by_hand, holder
 from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.observe.postproc import ini_settings
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.journal import move_run
+from desgw_daemon.store.load import load_runs
+from desgw_daemon.store.runs import LinkWanted, forcefiles_of, stop_words
 from desgw_daemon.store.seasons import event_of
 
-#: Names of the files in a run's folder.
-STAGE: Final = "stage"
-SKIPTO: Final = "skipto"
+#: In a run's folder: what the preparation says.
 PREPARED: Final = "prepare.out"
 #: A comment may be in any encoding: its bytes stay as they are.
 _BYTES: Final = ("utf-8", "surrogateescape")
 #: The real one has 5 kB.
 _MOST_TEMPLATE: Final = 1_000_000
-#: Stages that the script writes down, in order.
-STAGES: Final = ("setup", "links", "trial", "program")
-
-_SCRIPT: Final = """\
-#!/bin/bash
-# Post-processing run {number} of season {season}: written by desgw-daemon, started by it once.
-desgw_run={run}
-desgw_say() {{ printf '%s\\n' "$2" > "$desgw_run/$1.part" && mv "$desgw_run/$1.part" "$desgw_run/$1"; }}
-cd {postprocessing} || exit 1
-desgw_say stage setup
-source {setup}
-# The set-up goes through every postproc_*.ini of the folder and leaves the last season set.
-export SEASON={season}
-export PYTHONUNBUFFERED=1
-if [ -z "$ROOTDIR" ] || [ -z "$TOPDIR_SNFORCEPHOTO_IMAGES" ]; then
-    echo "{setup_name} set no ROOTDIR or no TOPDIR_SNFORCEPHOTO_IMAGES"
-    exit 1
-fi
-{links}{trial}desgw_say stage program
-ln -sfn {output} postproc_run.out.{season} && mv -T postproc_run.out.{season} postproc_run.out
-exec {python} {program} ${{desgw_skipto:+--SKIPTO "$desgw_skipto"}} --outputdir {outdir} --season {season} \\
-    > {output} 2>&1
-"""
-_LINKS: Final = """\
-desgw_say stage links
-timeout {seconds} {command} || {{ echo "{name} ended with $?"; exit 1; }}
-"""
-_TRIAL: Final = """\
-desgw_say stage trial
-desgw_skipto={skipto}
-# A start above 0 reads a FITS file with a CSV reader, and may die of its bytes: tried beforehand.
-if [ -n "$desgw_skipto" ] &&
-    ! {python} -c 'import sys, pandas; pandas.read_csv(sys.argv[1])' {table} > "$desgw_run/trial.out" 2>&1; then
-    echo "{table_name} cannot be read as run_postproc.py reads it (see trial.out): from scratch"
-    desgw_skipto=
-fi
-desgw_say skipto "${{desgw_skipto:-0}}"
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +48,25 @@ class PostprocSettings:
     """What daemon.toml says of post-processing; paths are full."""
 
     folder: Path
+    host_lock: Path
     program: Path
     setup: Path
     template: Path
     python: str
     prefix: Sequence[str]
-    update_links: Sequence[str] | None
+    update_links: Literal["when-files-changed", "always", "never"]
+    links_command: Sequence[str]
+    linked_fraction: float
     setup_timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the database says for a start: the event, the files that must be linked, the season's earlier runs."""
+
+    event: Event
+    forcefiles: tuple[LinkWanted, ...]
+    earlier: tuple[PostprocRun, ...]
 
 
 class Postprocessor:
@@ -103,21 +81,19 @@ class Postprocessor:
         """Start a run whose intent is written down; a second call for the same run changes nothing.
 
         A run that cannot be prepared (no template, a value that cannot be written) is failed with that reason.
-        Raises Refused when the folder is away, OSError when it does not answer: the intent stays, and the next tick
-        tries again.
+        Raises Refused when the folder is away or in use, OSError when it does not answer: the intent stays, and the
+        next tick tries again.
         """
         folder = Path(run.folder)
-        with reading(self._database) as connection:
-            event = event_of(connection, run.season)
+        known = self._known(run)
         if look(folder).state == "absent":
+            if run.stopped_by is not None:
+                return self._fail(run, f"{stop_words(run)}, before it had begun", now)
             self.check_folder()
             try:
-                self._prepare(run, folder, event)
+                self._prepare(run, folder, known)
             except Refused as problem:
-                why = f"not started: {problem}"
-                with writing(self._database) as connection:
-                    move_run(connection, run, RunState.FAILED, at=now, why=why, ended_at=now)
-                return why
+                return self._fail(run, f"not started: {problem}", now)
             ensure_started(
                 folder,
                 in_bash(self._settings.prefix, f"source {shlex.quote(str(folder / 'start.sh'))}"),
@@ -127,23 +103,42 @@ class Postprocessor:
                 timeout=None,
             )
         why = f"started with {len(run.expnums)} exposures at SKIPTO {run.skipto}"
-        if unknown := event.unknown():
-            why += (
-                f"; {', '.join(unknown)} are the template's, since nobody said for which event season {run.season} is"
-                f" (`desgw-daemon season event {run.season}` does)"
-            )
+        if unknown := unknown_event(known.event, run.season):
+            why += f"; {unknown}"
+        listed = next((path.name for path in folder.glob("complete_exposures_S*.list")), None)
         with writing(self._database) as connection:
-            move_run(connection, run, RunState.RUNNING, at=now, why=why, started_at=look(folder).started_at or now)
+            started = look(folder).started_at or now
+            move_run(connection, run, RunState.RUNNING, at=now, why=why, started_at=started, list_name=listed)
         return why
 
     def check_folder(self) -> None:
-        """Raises Refused while the Post-Processing folder is away: that is no fault of a run."""
-        if not self._settings.folder.is_dir():
-            raise Refused(f"{self._settings.folder} is away: post-processing starts when it is there again")
+        """Raises Refused while the Post-Processing folder is away or in use: that is no fault of a run."""
+        settings = self._settings
+        if not settings.folder.is_dir():
+            raise Refused(f"{settings.folder} is away: post-processing starts when it is there again")
+        for lock, what in ((settings.folder / FOLDER_LOCK, settings.folder), (settings.host_lock, "this host")):
+            if (who := holder(lock)) is not None:
+                raise Refused(
+                    f"{what} is in use for post-processing by {who}: nothing is started until that has ended"
+                    f" (`fuser {lock}` names its processes)"
+                )
+        if (pid := by_hand(settings.folder, settings.program.name)) is not None:
+            raise Refused(
+                f"process {pid} runs {settings.program.name} in {settings.folder}, started by hand: nothing is started"
+                " until it has ended"
+            )
 
     def end_overdue(self, run: PostprocRun, now: datetime) -> None:
-        """End a run that hangs in its preparation. run_postproc.py itself is never ended. Raises OSError."""
+        """End a run that hangs in its preparation, or whose end a person has ordered. Raises OSError.
+
+        run_postproc.py itself is never ended otherwise.
+        """
         folder = Path(run.folder)
+        if run.stopped_by is not None:
+            # Whoever ordered it may have been cut off, or have no right to do it.
+            if look(folder).state == "running":
+                stop(folder)
+            return
         # The set-up, the links and the trial read may each take their time.
         if run.started_at is None or now - run.started_at < 3 * self._settings.setup_timeout:
             return
@@ -155,41 +150,112 @@ class Postprocessor:
         """Take our copy of the ini out of the Post-Processing folder when its run has ended.
 
         The set-up reads every postproc_*.ini there; ours is kept in the run's folder. One that somebody has changed
-        stays.
+        stays; one that was put aside for ours comes back.
         """
-        name = ini_name(run.season)
-        mine, theirs = Path(run.folder) / name, self._settings.folder / name
         try:
-            if mine.read_bytes() == theirs.read_bytes():
-                theirs.unlink()
+            ours = (Path(run.folder) / ini_name(run.season)).read_bytes()
         except FileNotFoundError:
             return
+        self._place(run).take_away(ours)
 
-    def _prepare(self, run: PostprocRun, folder: Path, event: Event) -> None:
+    def _place(self, run: PostprocRun) -> IniPlace:
+        return IniPlace(folder=self._settings.folder, season=run.season)
+
+    def _known(self, run: PostprocRun) -> _Known:
+        with reading(self._database) as connection:
+            return _Known(
+                event=event_of(connection, run.season),
+                forcefiles=forcefiles_of(connection, run.exposures),
+                earlier=tuple(
+                    other for other in load_runs(connection) if other.season == run.season and other.number < run.number
+                ),
+            )
+
+    def _fail(self, run: PostprocRun, why: str, now: datetime) -> str:
+        with writing(self._database) as connection:
+            move_run(connection, run, RunState.FAILED, at=now, why=why, ended_at=now)
+        return why
+
+    def _prepare(self, run: PostprocRun, folder: Path, known: _Known) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         expnums = sorted(set(run.expnums))
         # Bare numbers only: a comment or a blank empties the whole list for run_postproc.py.
         listing = "".join(f"{expnum}\n" for expnum in expnums).encode()
         list_name = self._list_name(run, listing)
-        settings = self._settings
+        settings, place = self._settings, self._place(run)
+        template = self._template()
+        others = place.others()
+        own = self._own_environment(template, folder) if others else None
         ini = fill_template(
-            self._template(),
+            template,
             {
                 "season": str(run.season),
                 "exposures_listfile": list_name,
                 "bands": ",".join(run.bands),
-                **event.for_ini(),
+                **known.event.for_ini(),
+                **({} if own is None else {"env_setup_file": str(own)}),
             },
         )
         values = ini_settings(ini)
         outdir = values.outdir
         if not outdir or not outdir.isprintable() or any(character.isspace() for character in outdir):
             raise Refused(f"{settings.template}: outdir = {outdir[:100]!r}: it must be there, and hold no blanks")
-        for name, data in ((list_name, listing), (ini_name(run.season), ini.encode(*_BYTES))):
-            write_whole(folder / name, data)
-            write_whole(settings.folder / name, data)
-        table = Path(outdir) / "masterlist" / values.filename_1
-        write_whole(folder / "start.sh", self._script(run, folder, outdir, table).encode(*_BYTES))
+        data = ini.encode(*_BYTES)
+        ours = [copy.read_bytes() for other in (*known.earlier, run) if (copy := _copy_of(other)).is_file()]
+        for name, text in ((list_name, listing), (ini_name(run.season), data)):
+            write_whole(folder / name, text)
+        write_whole(settings.folder / list_name, listing)
+        aside = place.put(data, ours=ours)
+        write_whole(folder / FORCEFILES, "".join(wanted.line for wanted in known.forcefiles).encode())
+        write_whole(
+            folder / NOTES,
+            "".join(f"{note}\n" for note in notes_of(run.season, known.event, others, own, aside)).encode(),
+        )
+        start = Start(
+            number=run.number,
+            season=run.season,
+            skipto=run.skipto,
+            run=folder,
+            folder=settings.folder,
+            folder_lock=settings.folder / FOLDER_LOCK,
+            host_lock=settings.host_lock,
+            setup=settings.setup,
+            python=settings.python,
+            program=settings.program,
+            outdir=outdir,
+            output=output_name(run.season, run.number),
+            table=str(Path(outdir) / "masterlist" / values.filename_1),
+            goodfile=str(Path(outdir) / "checkoutputs" / (values.goodfile or "goodchecked.list")),
+            light_curves=values.curves_folder,
+            links=self._links_command(known),
+            update=self._update(run, known),
+            linked_fraction=settings.linked_fraction,
+            links_timeout=settings.setup_timeout,
+            own_environment=own is not None,
+        )
+        write_whole(folder / "start.sh", script_of(start).encode(*_BYTES))
+
+    def _own_environment(self, template: str, folder: Path) -> Path | None:
+        """The file that step 5 is to source instead of the set-up; None when the template has no place for it."""
+        path = folder / ENVIRONMENT
+        fits = not any(character.isspace() or character in ";#%" for character in str(path))
+        return path if fits and has_key(template, "env_setup_file") else None
+
+    def _links_command(self, known: _Known) -> list[str]:
+        """With the nite when all exposures are of one: a season may have hundreds of nites, each listed on /pnfs."""
+        nites = {wanted.nite for wanted in known.forcefiles}
+        return [*self._settings.links_command, *(("-n", nites.pop()) if len(nites) == 1 else ())]
+
+    def _update(self, run: PostprocRun, known: _Known) -> Literal["first", "if-missing", "never"]:
+        """Whether the links are made: not again for the same files as in the last run that made them."""
+        match self._settings.update_links:
+            case "never":
+                return "never"
+            case "always":
+                return "first"
+        linked = [other for other in known.earlier if (Path(other.folder) / LINKED).exists()]
+        last = max(linked, key=lambda other: other.number, default=None)
+        return "if-missing" if last is not None and last.files_fingerprint == run.files_fingerprint else "first"
 
     def _template(self) -> str:
         """The template's text. Raises Refused when it is none, OSError when the disk does not answer."""
@@ -204,51 +270,14 @@ class Postprocessor:
         return data.decode(*_BYTES)
 
     def _list_name(self, run: PostprocRun, listing: bytes) -> str:
-        """``complete_exposures_S{season}_{YYYYMMDD_HH-MM}.list``; with the run's number if that name is taken."""
+        """``complete_exposures_S{season}_{YYYYMMDD_HH-MM}.list``; with the run's number, or more, if that is taken."""
         stem = f"complete_exposures_S{run.season}_{run.intent_at:%Y%m%d_%H-%M}"
-        there = self._settings.folder / f"{stem}.list"
-        if there.exists() and there.read_bytes() != listing:
-            return f"{stem}_run{run.number}.list"
-        return f"{stem}.list"
-
-    def _script(self, run: PostprocRun, folder: Path, outdir: str, table: Path) -> str:
-        settings = self._settings
-        quoted = {
-            "run": str(folder),
-            "postprocessing": str(settings.folder),
-            "setup": str(settings.setup),
-            "python": settings.python,
-            "program": str(settings.program),
-            "outdir": outdir,
-            "output": output_name(run.season, run.number),
-        }
-        words = {name: shlex.quote(value) for name, value in quoted.items()}
-        links = ""
-        if settings.update_links is not None:
-            links = _LINKS.format(
-                seconds=round(settings.setup_timeout.total_seconds()) or 1,
-                command=shlex.join(settings.update_links),
-                name=_for_echo(settings.update_links[0]),
-            )
-        trial = _TRIAL.format(
-            skipto=run.skipto or "",
-            python=words["python"],
-            table=shlex.quote(str(table)),
-            table_name=_for_echo(str(table)),
-        )
-        return _SCRIPT.format(
-            **words,
-            number=run.number,
-            season=run.season,
-            setup_name=_for_echo(settings.setup.name),
-            links=links,
-            trial=trial,
-        )
-
-
-def ini_name(season: int) -> str:
-    """Name of a season's ini file; run_postproc.py makes it up from --season."""
-    return f"postproc_{season}.ini"
+        more = (f"_run{run.number}_{again}" for again in count(2))
+        for end in chain(("", f"_run{run.number}"), more):
+            there = self._settings.folder / f"{stem}{end}.list"
+            if not there.exists() or there.read_bytes() == listing:
+                return there.name
+        raise AssertionError("numbers do not end")
 
 
 def output_name(season: int, number: int) -> str:
@@ -256,16 +285,5 @@ def output_name(season: int, number: int) -> str:
     return f"postproc_run_{season}_{number}.out"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """A file that appears whole or not at all, and stays after a power cut."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def _for_echo(text: str) -> str:
-    """A name that is safe between double quotes in bash; it is only shown to people."""
-    return "".join(c if c.isalnum() or c in "./_-+" else "?" for c in text)
+def _copy_of(run: PostprocRun) -> Path:
+    return Path(run.folder) / ini_name(run.season)

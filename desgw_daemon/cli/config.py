@@ -108,6 +108,11 @@ def _notes(config: Config) -> Iterator[str]:
     state = config.paths.state
     if not os.access(state, os.W_OK | os.X_OK):
         yield f"paths.state: you may not write in {state}; the daemon's account must"
+    if config.postproc.skipto == "upstream":
+        yield (
+            'postproc.skipto = "upstream" is UNSAFE: runs start at steps at which they die, or leave out exposures that'
+            ' became ready later. It is for comparison; "evidence" is what a night needs'
+        )
     trees = {"pnfs": config.paths.pnfs, "workflow": config.paths.workflow}
     trees["postprocessing"] = config.paths.postprocessing
     yield from _away(trees)
@@ -172,6 +177,8 @@ def _as_toml(value: object) -> str:
         return f'"{format_span(value)}"'
     if isinstance(value, tuple):
         return "[" + ", ".join(f'"{word}"' for word in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_as_toml(of)}" for key, of in value.items()) + " }"
     if isinstance(value, int | float):
         return f"{value:g}"
     return f'"{value if value is not None else ""}"'

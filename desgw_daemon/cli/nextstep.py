@@ -20,6 +20,9 @@ from desgw_daemon.report.statustypes import ExposureStatus, Status, SubmissionSt
 _SETTLED: Final = ("ready", "done", "attention", "postprocessing", "removed")
 #: The daemon does nothing more to these.
 _AT_REST: Final = ("done", "attention", "removed")
+#: What the reasons of ready exposures say of what comes of them.
+_LEFT_OUT: Final = "It is left out of post-processing:"
+_AGAIN: Final = "It is tried again by itself"
 _COMMAND: Final = re.compile("`(desgw-daemon [^`]*)`")
 
 
@@ -185,6 +188,23 @@ def _ready(
     number = exposure["season"]
     ask = (f"desgw-daemon postproc run --season {number}",)
     into = f"it goes into the next run of post-processing of season {number}"
+    if _LEFT_OUT in exposure["reason"]:
+        # The rules have said what keeps it out, and what lets it in.
+        return Next(
+            "runs of its season start without it; it goes into the next one when what keeps it out has gone, which is"
+            " looked at in every cycle (the blacklist) or in the slow recheck (folders)",
+            None,
+            True,
+            tuple(_COMMAND.findall(exposure["reason"])),
+        )
+    if _AGAIN in exposure["reason"]:
+        return Next(
+            "its run is tried again by itself, with the same exposures, when its reason says; a person is asked if that"
+            " fails as well and comes no further",
+            None,
+            False,
+            ask,
+        )
     if live is not None:
         return Next(f"{into}, after run {live[1]} of season {live[0]} has ended")
     if any(request["season"] == number for request in status["requests"]):
@@ -195,10 +215,11 @@ def _ready(
     if not open_ones:
         return Next(f"{into}, which starts after a last look at its exposures: all of the season are settled")
     news = max(max(e["news_at"], e["since"]) for e in season if e["state"] != "removed")
+    first = min(e["since"] for e in season if e["state"] == "ready" and not e["held"])
     return Next(
         f"{into}, which starts when nothing of the season is open any more ({len(open_ones)} now), or earlier, if"
-        " nothing new comes for a while",
-        _later(news, policy.postproc_quiet_for),
+        " nothing new comes for a while; a season that was run a short while ago waits for its turn",
+        min(_later(news, policy.postproc_quiet_for), _later(first, policy.postproc_first_within)),
         False,
         ask,
     )

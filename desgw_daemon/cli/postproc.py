@@ -1,13 +1,11 @@
-"""`postproc status|run|plan`, and `skipto`."""
+"""`postproc status|plan|run|stop|report`, and `skipto`."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sqlite3
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from desgw_daemon.cli import postproc_report, postproc_status, postproc_stop
 from desgw_daemon.cli.opening import changing, looking, open_config, season_number, utc_now, who
 from desgw_daemon.errors import UsageError
 
@@ -18,11 +16,8 @@ if TYPE_CHECKING:
 def add(sub: argparse._SubParsersAction[Any]) -> None:
     """Describe the commands."""
     postproc = sub.add_parser("postproc", help="post-processing: its runs, what it waits for, start one")
-    what = postproc.add_subparsers(metavar="status|plan|run", dest="what", required=True)
-    status = what.add_parser("status", help="the runs, with their exposures, SKIPTO, step and end")
-    status.add_argument("--season", metavar="N")
-    status.add_argument("--json", action="store_true")
-    status.set_defaults(run=_status)
+    what = postproc.add_subparsers(metavar="status|plan|run|stop|report", dest="what", required=True)
+    postproc_status.add(what)
     planned = what.add_parser("plan", help="whether a season's post-processing would start now, and if not, why")
     planned.add_argument("--season", metavar="N")
     planned.add_argument("--json", action="store_true")
@@ -36,6 +31,8 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     starting.add_argument("--season", required=True, metavar="N")
     starting.add_argument("--skipto", type=int, choices=range(8), metavar="STEP", help="force it (0 to 7)")
     starting.set_defaults(run=_run)
+    postproc_stop.add(what)
+    postproc_report.add(what)
     skipto = sub.add_parser("skipto", help="at which step a season's next run would start, with the evidence")
     skipto.add_argument("--season", required=True, metavar="N")
     skipto.add_argument("--json", action="store_true")
@@ -53,53 +50,6 @@ def _snapshot(args: argparse.Namespace) -> Snapshot:
 
     with looking(open_config(args)) as connection:
         return with_circumstances(connection, load_snapshot(connection, scope="all"))
-
-
-def _status(args: argparse.Namespace) -> int:
-    from desgw_daemon.cli.output import print_json, print_table
-    from desgw_daemon.cli.reading import find_place, read
-
-    season = season_number(args.season) if args.season else None
-    runs = read(find_place(args).database, lambda db: _runs(db, season))
-    if args.json:
-        print_json(runs)
-        return 0
-    if not runs:
-        print("no run of post-processing yet; `desgw-daemon postproc plan` says what it waits for")
-        return 0
-    print_table(
-        ["season", "run", "state", "SKIPTO", "step", "exposures", "started", "ended", "reason"],
-        [
-            [
-                str(run["season"]),
-                str(run["number"]),
-                run["state"],
-                str(run["skipto"]),
-                "-" if run["step"] is None else str(run["step"]),
-                str(run["exposures"]),
-                run["started_at"] or "-",
-                run["ended_at"] or "-",
-                run["reason"] or "",
-            ]
-            for run in runs
-        ],
-        right=["season", "run", "SKIPTO", "step", "exposures"],
-    )
-    return 0
-
-
-def _runs(db: sqlite3.Connection, season: int | None) -> list[dict[str, Any]]:
-    """The rows of v_postproc, with lists where it has words."""
-    db.row_factory = sqlite3.Row
-    rows = db.execute("SELECT * FROM v_postproc WHERE ?1 IS NULL OR season = ?1 ORDER BY season, number", (season,))
-    return [
-        {
-            **dict(row),
-            "bands": json.loads(row["bands"]),
-            "expnums": sorted(int(expnum) for expnum in (row["expnums"] or "").split()),
-        }
-        for row in rows
-    ]
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -140,9 +90,10 @@ def _run(args: argparse.Namespace) -> int:
 
 def _skipto(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json
-    from desgw_daemon.daemon.acting import skipto_for
-    from desgw_daemon.decide.postproc import fingerprint, members_of
-    from desgw_daemon.decide.words import plural
+    from desgw_daemon.daemon.skipto import rows_to_keep, weigh
+    from desgw_daemon.decide.postproc import next_exposures
+    from desgw_daemon.decide.postproc_members import fingerprint
+    from desgw_daemon.decide.words import plural, some
     from desgw_daemon.store.load import load_snapshot
     from desgw_daemon.wiring import policy_of
 
@@ -150,19 +101,33 @@ def _skipto(args: argparse.Namespace) -> int:
     loaded = open_config(args)
     with looking(loaded) as connection:
         snapshot = load_snapshot(connection, scope="all")
-    members = members_of(snapshot, season)
-    choice = skipto_for(
-        loaded.config.paths.postprocessing,
-        policy_of(loaded.config),
-        snapshot.runs,
-        season,
-        fingerprint(members),
-        tuple(e.expnum for e in members),
+    policy = policy_of(loaded.config)
+    members, retry = next_exposures(snapshot, season, policy, utc_now())
+    weighed = weigh(
+        loaded.config, policy, snapshot.runs, season=season, members=members, fingerprint=fingerprint(members)
     )
+    choice, (upstream, why) = weighed.choice, weighed.upstream
+    expnums = [e.expnum for e in members]
     if args.json:
-        print_json({"season": season, "expnums": [e.expnum for e in members], **asdict(choice)})
+        print_json(
+            {
+                "season": season,
+                "policy": policy.postproc_skipto,
+                "expnums": expnums,
+                "retry_of": None if retry is None else retry.run.number,
+                "bands": sorted({e.band for e in members if e.band}),
+                "skipto": choice.skipto,
+                "reason": choice.reason,
+                "rows": rows_to_keep(choice),
+                "ini": weighed.evidence.ini,
+                "upstream": {"skipto": upstream, "reason": why, "unsafe": True},
+            }
+        )
         return 0
-    print(f"season {season}, {plural(len(members), 'exposure')}: SKIPTO {choice.skipto}: {choice.reason}")
+    named = f" ({some(map(str, expnums))})" if expnums else ""
+    again = "" if retry is None else f", run {retry.run.number} tried again"
+    print(f"season {season}, {plural(len(members), 'exposure')}{named}{again}: SKIPTO {choice.skipto}: {choice.reason}")
     for row in choice.rows:
         print(f"  {'yes' if row.possible else ' no'}  SKIPTO {row.skipto}: {row.reason}")
+    print(f"the older automation would start at {upstream or 'none'}, UNSAFE: {why}")
     return 0

@@ -41,6 +41,7 @@ _SPOKEN_OF: Final = {
     "readiness.adopted_deadline": "adopted_deadline",
     "postproc.auto": "postproc_auto",
     "postproc.quiet_for": "postproc_quiet_for",
+    "postproc.first_within": "postproc_first_within",
 }
 
 

@@ -25,6 +25,20 @@ def _span_or_zero(value: object) -> timedelta:
     return parse_span(value, zero=True)
 
 
+def _spans_of_steps(value: object) -> dict[int, timedelta]:
+    if not isinstance(value, dict):
+        raise ValueError('must be a table of steps and spans, such as { 2 = "8 h", 5 = "8 h" }')
+    spans = {}
+    for step, span in value.items():
+        if str(step) not in {str(number) for number in range(8)}:
+            raise ValueError(f"has no step {step!r}: they are 0 to 7")
+        try:
+            spans[int(step)] = parse_span(span)
+        except ValueError as error:
+            raise ValueError(f"step {step} {error}") from None
+    return spans
+
+
 def _path(value: object, info: ValidationInfo) -> Path:
     folder: Path = (info.context or {}).get(FOLDER, Path())
     path = full_path(_text(value, "a path"), folder)
@@ -103,6 +117,8 @@ def _text(value: object, what: str) -> str:
 Span = Annotated[timedelta, BeforeValidator(_span)]
 #: A time span; zero has a meaning of its own.
 SpanOrZero = Annotated[timedelta, BeforeValidator(_span_or_zero)]
+#: A span for each of some steps of post-processing.
+SpansOfSteps = Annotated[dict[int, timedelta], BeforeValidator(_spans_of_steps)]
 #: An absolute path (relative ones in the file start at the file's folder).
 FullPath = Annotated[Path, BeforeValidator(_path)]
 #: A path that is relative to another one of the configuration, or absolute.

@@ -25,6 +25,7 @@ from desgw_daemon.config.kinds import (
     Rate,
     Span,
     SpanOrZero,
+    SpansOfSteps,
     Word,
     Words,
 )
@@ -158,18 +159,26 @@ class Postproc(Section):
     """When and how post-processing is run."""
 
     auto: bool = True
+    min_exposures: Annotated[int, Field(ge=1)] = 1
     quiet_for: Span = timedelta(minutes=30)
+    first_within: Span = timedelta(hours=1)
+    min_interval: Span = timedelta(minutes=30)
+    retries: Annotated[int, Field(ge=0)] = 2
+    retry_after: Span = timedelta(minutes=10)
     prefix: Words = ()
     python: Word = "python"
     program: InnerPath = Path("run_postproc.py")
     setup: InnerPath = Path("diffimg_setup.sh")
     template: InnerPath = Path("template_postproc.ini")
-    update_links: Literal["always", "never"] = "always"
+    update_links: Literal["when-files-changed", "always", "never"] = "when-files-changed"
     update_links_command: Command = ("./update_forcephoto_links.sh",)
-    skipto: Literal["evidence", "never"] = "evidence"
+    skipto: Literal["evidence", "upstream", "never"] = "evidence"
+    missing_folders: Literal["leave-out", "make"] = "leave-out"
     max_skipto: Annotated[int, Field(ge=0, le=7)] = 5
     setup_timeout: Span = timedelta(minutes=30)
-    silent_after: Span = timedelta(hours=6)
+    silent_after: Span = timedelta(hours=2)
+    silent_after_step: SpansOfSteps = {2: timedelta(hours=8), 5: timedelta(hours=8)}
+    host_lock: InnerPath = Path("/tmp/desgw-postproc.lock")
 
 
 class Alerts(Section):
@@ -236,6 +245,11 @@ class Config(Section):
     def postproc_template(self) -> Path:
         """The template of the ini files."""
         return self.paths.postprocessing / self.postproc.template
+
+    @property
+    def postproc_host_lock(self) -> Path:
+        """What a run of post-processing holds, so that there is one on this host."""
+        return self.paths.state / self.postproc.host_lock
 
     @property
     def database(self) -> Path:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
 from desgw_daemon.act.output_txt import keep_current
+from desgw_daemon.daemon.skipto import rows_to_keep, weigh
 from desgw_daemon.decide.disagree import changed_disagreements
-from desgw_daemon.decide.skipto import SkiptoChoice, choose_skipto
+from desgw_daemon.decide.postproc_members import without
 from desgw_daemon.domain.actions import (
     Action,
     LaunchPostproc,
@@ -25,12 +25,10 @@ from desgw_daemon.domain.actions import (
     Wait,
     WaitSeason,
 )
-from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import RUN_LIVE, MakingState, RefreshState, RunState
-from desgw_daemon.errors import DesgwError
-from desgw_daemon.observe.postproc import read_evidence
-from desgw_daemon.store.claims import ask_recheck, claim_run, set_reason
+from desgw_daemon.errors import DesgwError, Refused
+from desgw_daemon.store.claims import ask_recheck, claim_run, note_folders_made, set_reason
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.disagreements import set_disagreements
 from desgw_daemon.store.journal import move_exposure
@@ -164,7 +162,18 @@ class Actor:
     def _start_postproc(self, snapshot: Snapshot, action: StartPostproc, now: datetime) -> None:
         # Before anything is written down: the exposures stay ready, and it starts when the folder is back.
         self._house.postprocessor.check_folder()
-        choice = self.skipto(snapshot, action)
+        action = self._with_folders(snapshot, action, now)
+        ids = set(action.exposure_ids)
+        choice = weigh(
+            self._house.config,
+            self._house.policy,
+            snapshot.runs,
+            season=action.season,
+            members=[exposure for exposure in snapshot.exposures if exposure.id in ids],
+            fingerprint=action.fingerprint,
+            forced=action.forced_skipto,
+            asked_by=action.asked_by,
+        ).choice
         with writing(self._house.database) as connection:
             run = claim_run(
                 connection,
@@ -174,10 +183,13 @@ class Actor:
                 fingerprint=action.fingerprint,
                 skipto=choice.skipto,
                 skipto_reason=choice.reason,
+                evidence=rows_to_keep(choice),
                 folder_of=str(self._house.config.paths.state / "runs" / f"S{action.season}_{{number}}"),
                 asked_by=action.asked_by,
                 why=action.reason,
                 at=now,
+                left_out=action.left_out,
+                retry_of=action.retry_of,
             )
             if action.request_id is not None:
                 answer = "not started: its exposures have changed" if run is None else f"run {run.number}"
@@ -185,24 +197,24 @@ class Actor:
         if run is not None:
             self._house.postprocessor.launch(run, now)
 
-    def skipto(self, snapshot: Snapshot, action: StartPostproc) -> SkiptoChoice:
-        """At which step the run is to start: computed, or what a person asked for."""
-        if action.forced_skipto is not None:
-            why = f"asked for by {action.asked_by}, whatever the evidence says"
-            return SkiptoChoice(skipto=action.forced_skipto, reason=why, rows=())
-        folder = self._house.config.paths.postprocessing
-        return skipto_for(folder, self._house.policy, snapshot.runs, action.season, action.fingerprint, action.expnums)
+    def _with_folders(self, snapshot: Snapshot, action: StartPostproc, now: datetime) -> StartPostproc:
+        """Make the folders that are missing; an exposure of which one cannot be made is left out.
 
-
-def skipto_for(
-    postprocessing: Path,
-    policy: Policy,
-    runs: tuple[PostprocRun, ...],
-    season: int,
-    fingerprint: str,
-    expnums: tuple[int, ...],
-) -> SkiptoChoice:
-    """The SKIPTO of a season's next run, from the files that its last run left in the Post-Processing folder."""
-    mine = [run for run in runs if run.season == season]
-    files = read_evidence(postprocessing, [run.folder for run in mine], season) if mine else {}
-    return choose_skipto(runs, season, fingerprint, expnums, files, policy)
+        Raises Refused when nothing new is left: then nothing starts, and the next cycle tries again.
+        """
+        if not action.make_folders:
+            return action
+        exposures = {exposure.id: exposure for exposure in snapshot.exposures}
+        making = [exposures[number] for number in action.make_folders]
+        problems = self._house.folders.make(making, action.make_folders)
+        with writing(self._house.database) as connection:
+            for exposure in making:
+                if exposure.id not in problems:
+                    note_folders_made(connection, exposure, action.make_folders[exposure.id], at=now)
+        if not problems:
+            return action
+        why = {number: f"a folder that is missing cannot be made: {problem}" for number, problem in problems.items()}
+        left = without(action, exposures, why)
+        if left is None:
+            raise Refused(next(iter(why.values())))
+        return left

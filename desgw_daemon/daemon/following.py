@@ -15,26 +15,22 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from desgw_daemon.act.environment import Captured, NotCaptured
-from desgw_daemon.act.postproc import PREPARED, SKIPTO, STAGE, output_name
 from desgw_daemon.children import ChildStatus, look
+from desgw_daemon.daemon.postproc_following import RunFact, follow_runs, record_run
 from desgw_daemon.daemon.refreshing import RefreshFact, follow_refresh, record_refresh
 from desgw_daemon.domain.snapshot import (
     DagNode,
     Exposure,
     ForeignDag,
     Making,
-    PostprocRun,
     Snapshot,
     Submission,
 )
-from desgw_daemon.domain.states import ENDED, ExposureState, MakingState, RunState, SubmissionState
+from desgw_daemon.domain.states import ENDED, ExposureState, MakingState, SubmissionState
 from desgw_daemon.grid.engine import Absent, Answered, DagStatus, NoAnswer, Nodes, OtherDag
 from desgw_daemon.observe.credential import VARIABLE, Good, Problem, credential_file, look_at
 from desgw_daemon.observe.making import MakingEvidence, read_making
-from desgw_daemon.observe.postproc import read_steps
-from desgw_daemon.observe.text import last_lines, plain_text
-from desgw_daemon.store.journal import move_making, move_run
-from desgw_daemon.store.runs import record_skipto, record_step
+from desgw_daemon.store.journal import move_making
 from desgw_daemon.store.submissions import end_try, record_nodes, record_status, set_foreign_dags
 from desgw_daemon.wiring import House
 
@@ -55,18 +51,6 @@ class MakingFact:
     making: Making
     child: ChildStatus
     evidence: MakingEvidence | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFact:
-    """A run of post-processing: where its process is, the step it has come to, its last words."""
-
-    run: PostprocRun
-    child: ChildStatus
-    stage: str | None
-    skipto: int | None
-    step: int | None
-    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +101,7 @@ def follow(house: House, snapshot: Snapshot, now: datetime) -> Followed:
         makings=tuple(_makings(house, snapshot)),
         submissions=asked,
         queue=_queue(house, snapshot, asked),
-        runs=tuple(_runs(house, snapshot)),
+        runs=follow_runs(house, snapshot),
         refresh=follow_refresh(house, snapshot),
     )
 
@@ -262,49 +246,6 @@ def _evidence(house: House, exposure: Exposure, making: Making, child: ChildStat
     )
 
 
-def _runs(house: House, snapshot: Snapshot) -> list[RunFact]:
-    facts = []
-    for run in snapshot.runs:
-        if run.state is not RunState.RUNNING:
-            continue
-        folder = Path(run.folder)
-        output = house.config.paths.postprocessing / output_name(run.season, run.number)
-        try:
-            child = look(folder)
-            stage = _word(folder / STAGE)
-            shown = output if stage == "program" else folder / PREPARED
-            skipto = _word(folder / SKIPTO)
-            facts.append(
-                RunFact(
-                    run=run,
-                    child=child,
-                    stage=stage,
-                    skipto=int(skipto) if skipto and skipto.isdigit() else None,
-                    step=read_steps(output) if stage == "program" else None,
-                    words=" / ".join(last_lines(plain_text(_tail(shown)), 3)),
-                )
-            )
-        except OSError:
-            continue
-    return facts
-
-
-def _word(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        return None
-
-
-def _tail(path: Path, size: int = 8192) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - size))
-            return file.read()
-    except FileNotFoundError:
-        return b""
-
-
 def record_followed(connection: Connection, followed: Followed, now: datetime) -> None:
     """Write it all down."""
     for making in followed.makings:
@@ -319,7 +260,7 @@ def record_followed(connection: Connection, followed: Followed, now: datetime) -
     if queue.others is not None:
         set_foreign_dags(connection, [_foreign(dag, now) for dag in queue.others])
     for run in followed.runs:
-        _record_run(connection, run, now)
+        record_run(connection, run, now)
     if followed.refresh is not None:
         record_refresh(connection, followed.refresh, now)
 
@@ -407,29 +348,3 @@ def _foreign(dag: OtherDag, now: datetime) -> ForeignDag:
         first_seen=now,
         as_of=now,
     )
-
-
-def _record_run(connection: Connection, fact: RunFact, now: datetime) -> None:
-    run, child = fact.run, fact.child
-    if fact.skipto is not None and fact.skipto != run.skipto:
-        record_skipto(
-            connection, run, fact.skipto, "the trial read of the FITS table failed (trial.out in the run's folder)"
-        )
-    if fact.step is not None and fact.step != run.step:
-        record_step(connection, run, fact.step, at=now)
-    if child.state == "running":
-        return
-    ended = child.ended_at or now
-    said = f"; its last words: {fact.words}" if fact.words else ""
-    where = f"at step {fact.step}" if fact.step is not None else "before its first step"
-    if child.state != "ended":
-        move_run(connection, run, RunState.LOST, at=now, why=f"it {child.words} ({where}){said}", ended_at=ended)
-    elif fact.stage != "program":
-        why = f"it was not started: its preparation ({fact.stage or 'nothing'}) {child.words}{said}"
-        move_run(connection, run, RunState.FAILED, at=now, why=why, ended_at=ended, exit_code=child.exit_code)
-    elif child.succeeded:
-        why = f"run_postproc.py ended with exit code 0{said}"
-        move_run(connection, run, RunState.DONE, at=now, why=why, ended_at=ended, exit_code=0)
-    else:
-        why = f"run_postproc.py {child.words} {where}{said}"
-        move_run(connection, run, RunState.FAILED, at=now, why=why, ended_at=ended, exit_code=child.exit_code)

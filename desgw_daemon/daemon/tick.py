@@ -23,14 +23,17 @@ from desgw_daemon.decide.plan import plan
 from desgw_daemon.decide.words import some
 from desgw_daemon.domain.actions import Action, AlertWanted
 from desgw_daemon.domain.snapshot import Snapshot
+from desgw_daemon.domain.states import ExposureState
+from desgw_daemon.observe.blacklist import read_blacklist
 from desgw_daemon.report.alerts import tell_alerts
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.history import log_transitions
 from desgw_daemon.report.logs import Log
+from desgw_daemon.store.blacklist import record_blacklist
 from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.cycle import begin_poll, forget_polls, set_alerts, write_poll
 from desgw_daemon.store.database import reading, writing
-from desgw_daemon.store.load import load_snapshot
+from desgw_daemon.store.load import lacking_folders, load_snapshot
 from desgw_daemon.wiring import House
 
 #: Cycles are kept for this long.
@@ -64,10 +67,13 @@ def tick(
         snapshot = load_snapshot(connection, scope="open")
     # The queue is asked before /pnfs is looked at: a CCD is lost when its DAG has ended and a later look shows nothing.
     followed = follow(house, snapshot, now)
+    blacklist = _blacklist(house, snapshot)
     looked = look_around(house, snapshot, now)
     with writing(house.database) as connection:
         record_followed(connection, followed, now)
         record_looked(connection, snapshot, looked, house.policy, now)
+        if blacklist is not None:
+            record_blacklist(connection, blacklist, at=now)
         _write_cost(connection, poll_id, looked, followed, intake.workflow_problem)
     with reading(house.database) as connection:
         snapshot = with_circumstances(connection, load_snapshot(connection))
@@ -87,6 +93,13 @@ def tick(
         reads=calls.reads,
     )
     return TickResult(actions=actions, errors=errors, listings=calls.listings, spent=spent)
+
+
+def _blacklist(house: House, snapshot: Snapshot) -> frozenset[int] | None:
+    """Whom the blacklist of post-processing names, when something waits for a run; None: not asked, or not known."""
+    if not any(exposure.state is ExposureState.READY for exposure in snapshot.exposures):
+        return None
+    return read_blacklist(house.config.paths.postprocessing, house.config.postproc_template)
 
 
 def _inbox_alerts(intake: Intake) -> Iterator[AlertWanted]:
@@ -156,7 +169,8 @@ def _report(
     for error in errors:
         log.warning(Event.ACTION_FAILED, error)
     with writing(house.database) as connection:
-        snapshot: Snapshot = with_circumstances(connection, load_snapshot(connection, scope="open", with_ccds_of=()))
+        loaded = load_snapshot(connection, scope="open", with_ccds_of=lacking_folders(connection))
+        snapshot: Snapshot = with_circumstances(connection, loaded)
         snapshot = replace(snapshot, credential_until=credential_until)
         wanted = (*wanted_alerts(snapshot, house.policy, now), *failed, *more_alerts)
         set_alerts(connection, wanted, at=now)

@@ -7,14 +7,16 @@ from typing import Final
 
 from desgw_daemon.decide.disagree import disagreement_alerts
 from desgw_daemon.decide.looks import is_watched
-from desgw_daemon.decide.postproc import failed_run_of
+from desgw_daemon.decide.postproc_alerts import postproc_alerts
+from desgw_daemon.decide.postproc_runs import failed_run_of
 from desgw_daemon.decide.queue_alerts import queue_alerts
 from desgw_daemon.decide.refreshing import failed_refresh, lacks_data, waiting_for_data
-from desgw_daemon.decide.words import at, plural, some, span
+from desgw_daemon.decide.skipto import unsafe_alerts
+from desgw_daemon.decide.words import at, plural, some
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Snapshot
-from desgw_daemon.domain.states import ExposureState, RunState
+from desgw_daemon.domain.states import ExposureState
 
 _NEEDS_CREDENTIAL: Final = (ExposureState.QUEUED, ExposureState.MAKING, ExposureState.SUBMITTING)
 #: A credential is told to be old from so many times `credential.min_left` on: tokens live for an hour or so only.
@@ -26,7 +28,8 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
     return (
         *_silent(snapshot, policy, now),
         *_credential(snapshot, policy, now),
-        *_runs(snapshot, policy, now),
+        *postproc_alerts(snapshot, policy, now),
+        *unsafe_alerts(policy),
         *_attention(snapshot),
         *queue_alerts(snapshot, policy, now),
         *disagreement_alerts(snapshot),
@@ -103,40 +106,6 @@ def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Alert
             f" made or submitted ({plural(len(waiting), 'exposure')} in line). Renew it before",
         )
     ]
-
-
-def _runs(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
-    alerts = []
-    stuck = {run.id for e in snapshot.exposures if (run := failed_run_of(snapshot, e)) is not None}
-    for run in snapshot.runs:
-        name = f"post-processing run {run.number} of season {run.season}"
-        heard = run.step_at or run.started_at or run.intent_at
-        if run.id in stuck:
-            # Up as long as exposures wait for somebody to act on it.
-            alerts.append(
-                AlertWanted(
-                    key=f"postproc_failed:{run.season}:{run.number}",
-                    rule="postproc_failed",
-                    severity="critical",
-                    season=run.season,
-                    text=f"{name} with {plural(len(run.expnums), 'exposure')}: {run.reason}. Its files are in"
-                    f" {run.folder}. Mend the cause, then `desgw-daemon postproc run --season {run.season}`",
-                )
-            )
-        elif run.state is RunState.RUNNING and now - heard >= policy.postproc_silent_after:
-            step = "before its first step" if run.step is None else f"in step {run.step}"
-            alerts.append(
-                AlertWanted(
-                    key=f"postproc_silent:{run.season}:{run.number}",
-                    rule="postproc_silent",
-                    severity="warning",
-                    season=run.season,
-                    text=f"{name} has said nothing new since {at(heard)} ({step}), for more than"
-                    f" {span(policy.postproc_silent_after)}. It is never ended by the daemon: look at its output in"
-                    f" {run.folder}",
-                )
-            )
-    return alerts
 
 
 def _attention(snapshot: Snapshot) -> list[AlertWanted]:

@@ -24,7 +24,7 @@ def plan_looks(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[LookR
     idle: list[tuple[Exposure, ExposureKey]] = []
     for exposure in snapshot.exposures:
         key = exposure.key
-        if key is None or not is_watched(exposure):
+        if key is None or not (is_watched(exposure) or _is_wanted_again(exposure)):
             continue
         if recheck_is_asked(exposure):
             requests.append(_full(exposure, key))
@@ -49,6 +49,11 @@ def is_watched(exposure: Exposure) -> bool:
     if _in_doubt(exposure):
         return True  # results would show that its DAG was submitted
     return exposure.state in (ExposureState.PROCESSING, ExposureState.READY)
+
+
+def _is_wanted_again(exposure: Exposure) -> bool:
+    """One that is done is looked at only before its season's next run."""
+    return exposure.state is ExposureState.DONE and recheck_is_asked(exposure)
 
 
 def _in_doubt(exposure: Exposure) -> bool:

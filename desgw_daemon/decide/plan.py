@@ -6,24 +6,27 @@ is on trial while submissions fail (breaker).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from desgw_daemon.decide import starting
 from desgw_daemon.decide.breaker import on_trial
 from desgw_daemon.decide.capacity import limit
-from desgw_daemon.decide.postproc import heals_by_itself, plan_postproc, run_of
+from desgw_daemon.decide.postproc import plan_postproc
+from desgw_daemon.decide.postproc_members import kept_out
+from desgw_daemon.decide.postproc_runs import Retry, heals_by_itself, next_retry, run_of, why_no_retry
 from desgw_daemon.decide.readiness import judge
 from desgw_daemon.decide.refreshing import plan_refresh
 from desgw_daemon.decide.steps import move, wait
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.actions import Action, Move, Wait
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Snapshot
+from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
 from desgw_daemon.domain.states import (
     ExposureState,
     Ready,
+    RunResult,
     RunState,
     SubmissionState,
 )
@@ -31,7 +34,9 @@ from desgw_daemon.domain.states import (
 
 def plan(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Action, ...]:
     """What to do now, and why. Exposures first, in the order of the queue, then exposures.list, then seasons."""
-    wishes = [_for_exposure(snapshot, exposure, policy, now) for exposure in in_order(snapshot.exposures)]
+    seasons = {run.season for run in snapshot.runs}
+    retries = {season: retry for season in seasons if (retry := next_retry(snapshot, season, policy)) is not None}
+    wishes = [_for_exposure(snapshot, exposure, retries, policy, now) for exposure in in_order(snapshot.exposures)]
     wanted = [wish for wish in wishes if wish is not None]
     return (
         *on_trial(snapshot, limit(snapshot, wanted, policy, now), policy, now),
@@ -46,7 +51,7 @@ def _after_moves(snapshot: Snapshot, wishes: Iterable[Action], now: datetime) ->
     return replace(
         snapshot,
         exposures=tuple(
-            replace(exposure, state=moved.after, ready=moved.ready, since=now, news_at=now)
+            replace(exposure, state=moved.after, ready=moved.ready, reason=moved.reason, since=now, news_at=now)
             if (moved := moves.get(exposure.id))
             else exposure
             for exposure in snapshot.exposures
@@ -59,8 +64,10 @@ def in_order(exposures: Iterable[Exposure]) -> list[Exposure]:
     return sorted(exposures, key=lambda e: (-e.priority, e.queued_at, e.id))
 
 
-def _for_exposure(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: datetime) -> Action | None:
-    action = _by_state(snapshot, exposure, policy, now)
+def _for_exposure(
+    snapshot: Snapshot, exposure: Exposure, retries: Mapping[int, Retry], policy: Policy, now: datetime
+) -> Action | None:
+    action = _by_state(snapshot, exposure, retries.get(exposure.season), policy, now)
     submission = exposure.own_submission
     in_doubt = submission is not None and submission.state is SubmissionState.UNKNOWN
     if action is None and snapshot.engine_silent:
@@ -71,7 +78,10 @@ def _for_exposure(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: d
     return action
 
 
-def _by_state(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: datetime) -> Action | None:
+def _by_state(
+    snapshot: Snapshot, exposure: Exposure, retry: Retry | None, policy: Policy, now: datetime
+) -> Action | None:
+    """retry: what is due for the newest run of its season."""
     match exposure.state:
         case ExposureState.QUEUED:
             return starting.queued(snapshot, exposure, policy)
@@ -80,24 +90,20 @@ def _by_state(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: datet
         case ExposureState.SUBMITTING:
             return starting.submitting(snapshot, exposure, policy, now)
         case ExposureState.PROCESSING | ExposureState.READY:
-            return _processing(exposure, policy, now)
+            return _processing(exposure, retry, policy, now)
         case ExposureState.ATTENTION:
             return _attention(snapshot, exposure, policy, now)
         case ExposureState.POSTPROCESSING:
-            return _postprocessing(snapshot, exposure)
+            return _postprocessing(snapshot, exposure, retry, policy)
         case ExposureState.DONE | ExposureState.REMOVED:
             return None
 
 
-def _processing(exposure: Exposure, policy: Policy, now: datetime) -> Action:
+def _processing(exposure: Exposure, retry: Retry | None, policy: Policy, now: datetime) -> Action:
     verdict = judge(exposure, policy, now)
     reason = verdict.reason + _out_of_sight(exposure)
     if verdict.ready is not Ready.NO:
-        kept = (
-            f" It is held and left out of post-processing until `desgw-daemon queue release {exposure.expnum}`"
-            if exposure.held
-            else f" It goes into the next post-processing run of season {exposure.season}"
-        )
+        kept = f" {_what_next(exposure, retry, policy)}"
         if exposure.state is ExposureState.PROCESSING:
             return move(exposure, ExposureState.READY, f"{reason}.{kept}", verdict.ready)
         if exposure.ready is verdict.ready:
@@ -108,6 +114,17 @@ def _processing(exposure: Exposure, policy: Policy, now: datetime) -> Action:
     if exposure.state is ExposureState.READY:
         return move(exposure, ExposureState.PROCESSING, f"no longer ready: {reason}", Ready.NO)
     return wait(exposure, reason)
+
+
+def _what_next(exposure: Exposure, retry: Retry | None, policy: Policy) -> str:
+    """What comes of an exposure that is ready."""
+    if exposure.held:
+        return f"It is held and left out of post-processing until `desgw-daemon queue release {exposure.expnum}`"
+    if why := kept_out(exposure, policy):
+        return f"It is left out of post-processing: {why}"
+    if retry is not None and exposure.id in retry.run.exposures:
+        return f"It was in {retry.words(policy)}"
+    return f"It goes into the next post-processing run of season {exposure.season}"
 
 
 def _out_of_sight(exposure: Exposure) -> str:
@@ -128,7 +145,7 @@ def _attention(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: date
     return None
 
 
-def _postprocessing(snapshot: Snapshot, exposure: Exposure) -> Action:
+def _postprocessing(snapshot: Snapshot, exposure: Exposure, retry: Retry | None, policy: Policy) -> Action:
     run = run_of(snapshot, exposure)
     if run is None:
         return move(exposure, ExposureState.READY, "the run it was meant for was never written down")
@@ -141,9 +158,18 @@ def _postprocessing(snapshot: Snapshot, exposure: Exposure) -> Action:
             since = at(run.started_at or run.intent_at)
             return wait(exposure, f"post-processing {name} runs since {since}{step}; it is done when that ends well")
         case RunState.DONE:
-            return move(exposure, ExposureState.DONE, f"post-processing {name} ended well at {at(run.ended_at)}")
-    return move(
-        exposure,
-        ExposureState.ATTENTION,
-        f"post-processing {name}: {run.reason}. Mend the cause, then `desgw-daemon postproc run --season {run.season}`",
+            # No candidates is a result, and its words say so.
+            said = f": {run.reason}" if run.reason and run.result not in (None, RunResult.CANDIDATES) else ""
+            told = f"post-processing {name} ended well at {at(run.ended_at)}{said}"
+            return move(exposure, ExposureState.DONE, told)
+    if retry is not None and retry.run.id == run.id:
+        # It is ready as before, is looked at as before, and whoever holds or removes it is heard.
+        return move(exposure, ExposureState.READY, retry.words(policy))
+    return move(exposure, ExposureState.ATTENTION, _needs_a_person(snapshot, run, name, policy))
+
+
+def _needs_a_person(snapshot: Snapshot, run: PostprocRun, name: str, policy: Policy) -> str:
+    return (
+        f"post-processing {name}: {run.reason}.{why_no_retry(snapshot, run, policy)} Mend the cause, then"
+        f" `desgw-daemon postproc run --season {run.season}`"
     )

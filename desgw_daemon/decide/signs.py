@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from desgw_daemon.decide.attempt import gives_up_at, made_since
 from desgw_daemon.decide.forcefiles import Pair
@@ -19,11 +18,8 @@ from desgw_daemon.decide.words import at
 from desgw_daemon.domain.facts import CcdSeen, SeenFail
 from desgw_daemon.domain.names import NOOVERLAPS, ExposureKey, fail_step, first_fail
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Ccd, Exposure
+from desgw_daemon.domain.snapshot import NO_FOLDER, Ccd, Exposure
 from desgw_daemon.domain.states import CCD_FINAL, CcdState
-
-#: Reason of a CCD without a folder; it begins so, whatever follows.
-_NO_FOLDER: Final = "it has no folder on /pnfs"
 
 
 def has_results(ccd: Ccd) -> bool:
@@ -33,7 +29,7 @@ def has_results(ccd: Ccd) -> bool:
 
 def has_folder(ccd: Ccd) -> bool:
     """Whether its folder was there when it was last seen."""
-    return ccd.as_of is not None and not (ccd.reason or "").startswith(_NO_FOLDER)
+    return ccd.as_of is not None and not (ccd.reason or "").startswith(NO_FOLDER)
 
 
 def without_folder(ccd: Ccd, moment: datetime, instead: str | None) -> Ccd:
@@ -51,7 +47,7 @@ def without_folder(ccd: Ccd, moment: datetime, instead: str | None) -> Ccd:
         changed_at=ccd.changed_at if again else moment,
         looks=ccd.looks + 1 if again else 1,
         settled_at=ccd.settled_at if again else None,
-        reason=ccd.reason if given_up else f"{_NO_FOLDER} ({instead})" if instead else _NO_FOLDER,
+        reason=ccd.reason if given_up else f"{NO_FOLDER} ({instead})" if instead else NO_FOLDER,
         as_of=moment,
     )
 
@@ -140,6 +136,9 @@ def _state(
         if over:
             return CcdState.LOST, None, _kept(ccd, _joined((ccd.reason or "").partition("; ")[0], gone, told))
         return CcdState.PENDING, None, ccd.reason
+    if ccd.state is CcdState.MISSING and not over:
+        # An empty folder, made late by whomever, is no sign.
+        over, gone = True, "its folder came after it was given up, and is empty"
     if ccd.fails:
         step = first_fail(ccd.fails)
         return CcdState.FAILED, step, "no template overlaps it" if step == NOOVERLAPS else f"failed at {step}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from desgw_daemon.domain.states import ExposureState, Ready
@@ -102,7 +103,11 @@ class RefreshExposures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartPostproc:
-    """Start post-processing of a season with these exposures. SKIPTO is computed just before the start."""
+    """Start post-processing of a season with these exposures. SKIPTO is computed just before the start.
+
+    left_out: what was ready and does not go in, with its reason, by exposure id. make_folders: the CCDs whose empty
+    folder is to be made before the start, by exposure id. retry_of: id of the failed run that is tried again.
+    """
 
     season: int
     exposure_ids: tuple[int, ...]
@@ -113,6 +118,9 @@ class StartPostproc:
     asked_by: str | None
     forced_skipto: int | None
     reason: str
+    left_out: Mapping[int, str] = field(default_factory=dict)
+    make_folders: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    retry_of: int | None = None
 
     def __str__(self) -> str:
         return f"postproc {self.season}: {self.reason}"

@@ -154,10 +154,40 @@ class Look:
 class EvidenceFile:
     """A file that an earlier run of post-processing left: size in bytes, mtime in seconds since the epoch.
 
-    expnums: the exposure numbers in it, for the one file that lists them, else None.
+    flaw: why it is not whole, None when it looks so. expnums: the exposure numbers in it, for the files that list some.
+    entries: (expnum, nite, band) of each row, for the one that says so. rows: of the first table of a FITS file.
     """
 
     path: str
     size: int
     mtime: float
+    flaw: str | None = None
     expnums: tuple[int, ...] | None = None
+    entries: tuple[tuple[int, str, str], ...] | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonTrace:
+    """What the newest run of another season left in the Post-Processing folder: when it began, and its last word.
+
+    Seconds since the epoch.
+    """
+
+    season: int
+    began: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostprocEvidence:
+    """What a start of post-processing above 0 would read.
+
+    files: by the role that each plays; one that is not there, or cannot be read, is left out. ini: the file that says
+    where they are. problem: why none of them can count. others: the runs of other seasons.
+    """
+
+    files: Mapping[str, EvidenceFile] = field(default_factory=dict)
+    ini: str | None = None
+    problem: str | None = None
+    others: tuple[SeasonTrace, ...] = ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
@@ -56,9 +57,23 @@ class Policy:
 
     postproc_auto: bool = True
     postproc_quiet_for: timedelta = timedelta(minutes=30)
+    #: So many must be ready before a season starts because nothing new came.
+    postproc_min_exposures: int = 1
+    #: A season starts this long after its first exposure became ready, whatever may still come.
+    postproc_first_within: timedelta = timedelta(hours=1)
+    #: From the start of one run of a season to the start of the next that the daemon starts by itself.
+    postproc_min_interval: timedelta = timedelta(minutes=30)
+    #: A run that failed is tried again so often, at growing intervals, if it came further than the one before.
+    postproc_retries: int = 2
+    postproc_retry_after: timedelta = timedelta(minutes=10)
+    postproc_missing_folders: Literal["leave-out", "make"] = "leave-out"
     postproc_max_skipto: int = 5
-    postproc_skipto: Literal["evidence", "never"] = "evidence"
+    postproc_skipto: Literal["evidence", "upstream", "never"] = "evidence"
     #: A look at an exposure is fresh enough to start a run with for this long.
     postproc_look_fresh_for: timedelta = timedelta(minutes=10)
-    #: A run without a word for this long raises an alert; it is never killed.
-    postproc_silent_after: timedelta = timedelta(hours=6)
+    #: A run that comes to no further step for this long raises an alert; it is never killed.
+    postproc_silent_after: timedelta = timedelta(hours=2)
+    #: ... but for the steps that take hours.
+    postproc_silent_after_step: Mapping[int, timedelta] = field(
+        default_factory=lambda: {2: timedelta(hours=8), 5: timedelta(hours=8)}
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from desgw_daemon.domain.names import ExposureKey
 from desgw_daemon.domain.states import (
@@ -19,6 +20,9 @@ from desgw_daemon.domain.states import (
     RunState,
     SubmissionState,
 )
+
+#: Reason of a CCD without a folder; it begins so, whatever follows.
+NO_FOLDER: Final = "it has no folder on /pnfs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,10 +205,26 @@ class PostprocRun:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     exit_code: int | None = None
+    #: What of its preparation it came to last (RUN_STAGES); the last of them is run_postproc.py itself.
+    stage: str | None = None
     #: Highest N of the lines `Run STEP N:` in its output.
     step: int | None = None
     step_at: datetime | None = None
     reason: str | None = None
+    #: What it came to, beside its exit code: candidates, or one of the three ways of none; None while it is not known.
+    result: str | None = None
+    #: Exposures that were ready and did not go in: number and why.
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    #: Tells whether two runs are of the same forcephoto files (links).
+    files_fingerprint: str = ""
+    #: It was started by itself after the failure of this run.
+    retry_of: int | None = None
+    #: What a person should know of its preparation.
+    notes: tuple[str, ...] = ()
+    #: A person has ordered its end: who, and when.
+    stopped_by: str | None = None
+    stopped_at: datetime | None = None
+    stop_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +281,8 @@ class Exposure:
     unseen_problem: str | None = None
     #: Since when exposures.list, which could be read, is known to have no line for it.
     unlisted_since: datetime | None = None
+    #: Since when the blacklist of post-processing names it.
+    blacklisted_since: datetime | None = None
     #: In what the queue and /pnfs do not say the same, and since when.
     disagreement: str | None = None
     disagreement_since: datetime | None = None

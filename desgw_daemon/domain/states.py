@@ -71,6 +71,19 @@ class RunState(StrEnum):
     LOST = "lost"
 
 
+#: How far a run has come before run_postproc.py says its steps: what its preparation does, in order.
+RUN_STAGES: Final = ("lock", "setup", "links", "trial", "program")
+
+
+class RunResult(StrEnum):
+    """What a run of post-processing that ended well has come to."""
+
+    CANDIDATES = "candidates"  # it is complete
+    NO_CANDIDATES = "no_candidates"
+    FEW_CANDIDATES = "few_candidates"  # fewer than it has processes for: it stops at step 5
+    NONE_PASSES = "none_passes"  # none of them passes the cuts
+
+
 class RefreshState(StrEnum):
     """A time that exposures.list was written anew."""
 

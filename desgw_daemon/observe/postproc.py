@@ -1,40 +1,13 @@
-"""What post-processing shows of itself: its ini, its progress, and the files that its steps leave.
+"""What the ini of a run of post-processing says.
 
-Must not conclude a SKIPTO: it gives sizes and times. What cannot be read is not there.
+The files that its steps leave: `observe/postproc_evidence.py`. How far it is: `observe/progress.py`.
 """
 
 from __future__ import annotations
 
 import configparser
-import os
-import re
-import stat
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
-
-from desgw_daemon.domain.facts import EvidenceFile
-
-_STEP: Final = re.compile(rb"^\s*Run STEP (\d+):", re.MULTILINE)
-#: How far from its end an output is searched for its last step (bytes), the next only when the one before
-#: holds none. A step that prints more than the last is known from earlier looks.
-_TAILS: Final = (1 << 16, 1 << 22, 1 << 26)
-#: PostProcStatus: entries that are never set, or that stay 0 when a step was skipped: 0 is not "failed".
-STATUS_ENTRIES: Final = (
-    "environment",
-    "initial list",
-    "final list",
-    "forcephoto",
-    "host match",
-    "truth table",
-    "data files",
-    "plots",
-    "web page",
-)
-#: The list of a run's exposures is short; more than this (bytes) is something else.
-_MOST_LIST: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +18,16 @@ class IniSettings:
     filename_1: str
     plusname: str
     combined_fits: str
+    light_curves: str
+    goodfile: str = ""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusFile:
-    """PostProcStatus{season}.txt of this run: the entries (STATUS_ENTRIES) that are 1, and when it was written."""
-
-    done: tuple[str, ...]
-    complete: bool
-    at: datetime
+    @property
+    def curves_folder(self) -> str | None:
+        """Where step 5 makes the light curves, as run_postproc.py finds it; None when the ini names no such folder."""
+        name = self.light_curves
+        if name in ("", ".", "..") or "/" in name or not name.isprintable():
+            return None
+        return str(Path(self.outdir) / "makedatafiles" / name)
 
 
 def ini_settings(text: str) -> IniSettings:
@@ -72,87 +46,6 @@ def ini_settings(text: str) -> IniSettings:
         filename_1=value("masterlist", "filename_1"),
         plusname=value("truthtable", "plusname"),
         combined_fits=value("GWmakeDataFiles-real", "combined_fits"),
+        light_curves=value("GWmakeDataFiles-real", "outdir_data"),
+        goodfile=value("checkoutputs", "goodfile"),
     )
-
-
-def read_steps(output: Path) -> int | None:
-    """The highest N of the lines `Run STEP N:` near the end of a run's output; None when there is none.
-
-    Raises OSError when the output cannot be read, other than for not being there.
-    """
-    try:
-        with output.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            for tail in _TAILS:
-                file.seek(max(0, size - tail))
-                if found := _STEP.findall(file.read(tail)):
-                    return max(int(number) for number in found)
-                if tail >= size:
-                    break
-    except FileNotFoundError:
-        return None
-    return None
-
-
-def read_status(folder: Path, season: int, started_at: datetime) -> StatusFile | None:
-    """What PostProcStatus says of the run that started then; None when it says nothing of it.
-
-    A run that dies at once leaves the file of the one before, perhaps `complete`: an older file is not
-    believed, nor one that is not whole (nine times 0 or 1, then `complete` or `incomplete`).
-    """
-    try:
-        with (folder / f"PostProcStatus{season}.txt").open("rb") as file:
-            written = os.fstat(file.fileno()).st_mtime
-            *flags, last = file.read(256).split() or [b""]
-    except OSError:
-        return None
-    if written < started_at.timestamp() or len(flags) != len(STATUS_ENTRIES):
-        return None
-    if not set(flags) <= {b"0", b"1"} or last not in (b"complete", b"incomplete"):
-        return None
-    return StatusFile(
-        done=tuple(name for name, flag in zip(STATUS_ENTRIES, flags, strict=True) if flag == b"1"),
-        complete=last == b"complete",
-        at=datetime.fromtimestamp(written, UTC),
-    )
-
-
-def read_evidence(postprocessing: Path, run_folders: Sequence[str], season: int) -> dict[str, EvidenceFile]:
-    """The files that a start above 0 would read, by role; those that are not there are left out.
-
-    run_folders: where the season's runs keep their ini, oldest first; the newest counts. One that is no ini
-    leaves no evidence.
-    """
-    inis = [path for folder in run_folders if (path := Path(folder) / f"postproc_{season}.ini").is_file()]
-    try:
-        settings = ini_settings(inis[-1].read_text("utf-8", "replace")) if inis else None
-    except (OSError, configparser.Error):
-        settings = None
-    if settings is None:
-        return {}
-    out = postprocessing / settings.outdir
-    places = {
-        "expniteband_df": out / "masterlist" / "expniteband_df.csv",
-        "filename_1": out / "masterlist" / settings.filename_1,
-        "step0_expnums": out / "checkoutputs" / "step0_expnums.txt",
-        "step0_blacklist": out / "checkoutputs" / "step0_a_blacklist.txt",
-        "hostmatchstatus": postprocessing / "hostmatchstatus.txt",
-        "truthplus": out / f"truthtable{season}" / settings.plusname,
-        "mastertableinfo": out / "mastertableinfo.npy",
-        "combined_fits": out / "makedatafiles" / settings.combined_fits,
-    }
-    return {role: file for role, place in places.items() if (file := _evidence(role, place)) is not None}
-
-
-def _evidence(role: str, path: Path) -> EvidenceFile | None:
-    expnums = None
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        if role == "step0_expnums":
-            with path.open("rb") as file:
-                expnums = tuple(int(number) for number in re.findall(rb"\b\d{6,7}\b", file.read(_MOST_LIST)))
-    except (OSError, ValueError):  # ValueError: a name with a NUL
-        return None
-    return EvidenceFile(path=str(path), size=status.st_size, mtime=status.st_mtime, expnums=expnums)

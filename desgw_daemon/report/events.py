@@ -67,6 +67,8 @@ class Event(StrEnum):
     # Post-processing
     POSTPROC_STARTED = "postproc_started", "Post-processing of a season was started."
     POSTPROC_STEP = "postproc_step", "Post-processing has come to its next step."
+    POSTPROC_NOTED = "postproc_noted", "Something of a run's preparation that a person should know."
+    POSTPROC_STOPPED = "postproc_stopped", "A person has ordered the end of a run of post-processing."
     POSTPROC_ENDED = "postproc_ended", "Post-processing of a season has ended, well or not."
 
     # People

@@ -10,6 +10,7 @@ from desgw_daemon.domain.states import CcdState, MakingState, RefreshState, RunS
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log, bind_exposure
 from desgw_daemon.store.looks import LATE
+from desgw_daemon.store.runs import NOTED, STOPPING
 from desgw_daemon.store.told import Told, transitions_to_tell
 
 _MAKING: Final = {MakingState.RUNNING: Event.DAGMAKER_STARTED}
@@ -78,6 +79,10 @@ def _write(log: Log, row: Told, text: str) -> None:
 def _write_run(log: Log, row: Told, text: str) -> None:
     if row.after.startswith("step "):
         log.info(Event.POSTPROC_STEP, text)
+    elif row.after == NOTED:
+        log.warning(Event.POSTPROC_NOTED, f"{row.subject}: {row.why}")
+    elif row.after == STOPPING:
+        log.warning(Event.POSTPROC_STOPPED, text)
     elif row.after in (RunState.FAILED, RunState.LOST):
         log.warning(Event.POSTPROC_ENDED, text)
     elif row.after == RunState.DONE:

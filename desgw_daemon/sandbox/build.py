@@ -25,7 +25,13 @@ from desgw_daemon.sandbox.scenario import SEARCH_CCDS, OlderNite, PlannedExposur
 #: Where the stand-ins' sources lie.
 STANDINS: Final = Path(__file__).parent / "standins"
 _WORKFLOW_PROGRAMS: Final = ("DAGMaker.sh", "SEdiff.sh", "RUNMON.sh", "dummyjob.sh")
-_POSTPROC_PROGRAMS: Final = ("run_postproc.py", "postproc.py", "update_forcephoto_links.sh")
+_POSTPROC_PROGRAMS: Final = (
+    "run_postproc.py",
+    "postproc.py",
+    "postproc_base.py",
+    "products.py",
+    "update_forcephoto_links.sh",
+)
 #: The first file of a sandbox: by it alone a folder is known to be one, and may be deleted.
 MARKER: Final = Path(".sandbox") / "README"
 _MARK: Final = "This is a sandbox of desgw-daemon: a small made-up observatory. It may be deleted.\n"

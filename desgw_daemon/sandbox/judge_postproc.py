@@ -41,7 +41,8 @@ def check(
 
 def _meant_to_finish(plan: Mapping[str, Any]) -> bool:
     orders = plan["postproc"]
-    return orders["dies"] is None and orders["candidates"] >= 8 and not orders["none_passes"]
+    ends_early = orders["dies"] is not None or orders["dies_at_once"] or orders["waits"]
+    return not ends_early and orders["candidates"] >= 8 and not orders["none_passes"]
 
 
 def _event(run: ProgramRun, name: str) -> dict[str, Any]:

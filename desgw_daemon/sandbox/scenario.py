@@ -69,6 +69,10 @@ class Watch:
     grace_after_dag: timedelta = timedelta(seconds=3)
     zero_size_after: timedelta = timedelta(seconds=4)
     quiet_for: timedelta = timedelta(seconds=60)
+    postproc_min_interval: timedelta = timedelta(milliseconds=200)
+    postproc_retry_after: timedelta = timedelta(seconds=1)
+    #: A night shows a run that failed, unless it is told to show how it is tried again.
+    postproc_retries: int = 0
     confirm_absent: timedelta = timedelta(seconds=2)
     dagmaker_timeout: timedelta = timedelta(seconds=60)
     refresh_every: timedelta = timedelta(seconds=15)
@@ -82,9 +86,18 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Postproc:
-    """How run_postproc.py behaves. dies: (step, before | middle | after) at which it ends with status 1."""
+    """How run_postproc.py behaves.
+
+    dies: (step, before | middle | after) at which it ends, with status 1 or, if how is "kill", by SIGKILL. In the
+    middle of a step, the file that it writes is there by half; after it, all are, and its status is not told yet.
+    """
 
     dies: tuple[int, Literal["before", "middle", "after"]] | None = None
+    how: Literal["error", "kill"] = "error"
+    #: Before it has touched a file: what an earlier run has left says nothing of this one.
+    dies_at_once: bool = False
+    #: Where it stays until it is ordered otherwise.
+    stops: tuple[int, Literal["before", "middle", "after"]] | None = None
     #: Whether a CSV reader gets through {filename_1}, which any SKIPTO > 0 tries.
     prelim_readable: bool = True
     #: Fewer than ncore (8) end step 5 with status 1.
@@ -93,6 +106,12 @@ class Postproc:
     none_passes: bool = False
     #: Exposures of a program that it does not know: dropped without a word.
     drops: tuple[int, ...] = ()
+    #: forcePhoto refuses to start since another one runs on this host, or ends with status 1: nobody looks.
+    forcephoto: Literal["good", "busy", "fails"] = "good"
+    #: The query of step 4 fails: no truthplus, or that of an earlier run stays; its status is 1 all the same.
+    query_fails: bool = False
+    #: No light curves come: step 5 waits for them without end, unless as many old ones are there.
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

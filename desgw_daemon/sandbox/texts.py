@@ -193,5 +193,9 @@ zero_size_after = {_span(watch.zero_size_after)}
 
 [postproc]
 quiet_for = {_span(watch.quiet_for)}
+min_interval = {_span(watch.postproc_min_interval)}
+retries = {watch.postproc_retries}
+retry_after = {_span(watch.postproc_retry_after)}
 python = "{python}"
+host_lock = "locks/postproc-host.lock"
 """

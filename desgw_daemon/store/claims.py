@@ -6,7 +6,7 @@ both succeed, and a person's hold or removal that came in between wins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -24,6 +24,7 @@ from desgw_daemon.domain.states import (
 from desgw_daemon.store.journal import move_exposure, note
 from desgw_daemon.store.load import load_exposure, load_exposures, load_runs, table
 from desgw_daemon.store.rc import live_makings
+from desgw_daemon.store.runs import files_fingerprint
 from desgw_daemon.store.tables import (
     ExposureRow,
     MakingRow,
@@ -138,10 +139,14 @@ def claim_run(
     asked_by: str | None,
     why: str,
     at: datetime,
+    evidence: Sequence[Mapping[str, object]] = (),
+    left_out: Mapping[int, str] | None = None,
+    retry_of: int | None = None,
 ) -> PostprocRun | None:
     """Write down that post-processing is about to start, with its exposures. None when it may not any more.
 
-    folder_of: template of its folder, with ``{number}``.
+    folder_of: template of its folder, with ``{number}``. evidence: what was weighed for its SKIPTO, a row a start.
+    left_out: what does not go in, and why, by exposure id. retry_of: id of the failed run that is tried again.
     """
     if any(run.state in RUN_LIVE for run in load_runs(connection)) or not exposure_ids:
         return None
@@ -158,14 +163,18 @@ def claim_run(
             state=RunState.INTENT.value,
             bands=list(bands),
             fingerprint=fingerprint,
+            files_fingerprint=files_fingerprint(connection, exposure_ids),
             skipto=skipto,
             skipto_reason=skipto_reason,
             folder=folder_of.format(number=number),
             asked_by=asked_by,
             intent_at=at,
+            evidence=[dict(row) for row in evidence],
+            retry_of=retry_of,
         )
     ).inserted_primary_key
     assert key is not None
+    _note_left_out(connection, key[0], f"run {number} of season {season}", left_out or {}, at)
     note(
         connection,
         at=at,
@@ -188,6 +197,49 @@ def claim_run(
             before = load_exposure(connection, exposure.id)
         move_exposure(connection, before, ExposureState.POSTPROCESSING, at=at, why=into)
     return next(run for run in load_runs(connection) if run.id == key[0])
+
+
+def _note_left_out(connection: Connection, run_id: int, name: str, left_out: Mapping[int, str], at: datetime) -> None:
+    """Keep with the run, and in the history of each, what did not go in. One that is done says so from now on."""
+    exposures = load_exposures(connection, left_out.keys())
+    runs, rows = table(PostprocRunRow), table(ExposureRow)
+    told = dict[str, str]()
+    for exposure in exposures:
+        why = left_out[exposure.id]
+        # One number may be there in two nites.
+        number = str(exposure.expnum)
+        told[number if number not in told else f"{number} ({exposure.nite})"] = why
+        note(
+            connection,
+            at=at,
+            kind="exposure",
+            subject=exposure.label,
+            before=exposure.state.value,
+            after="left out",
+            why=f"left out of post-processing {name}: {why}",
+            exposure_id=exposure.id,
+            season=exposure.season,
+        )
+        if exposure.state is ExposureState.DONE:
+            reason = f"done by an earlier run; left out of post-processing {name}: {why}"
+            connection.execute(update(rows).where(rows.c.id == exposure.id).values(reason=reason))
+    connection.execute(update(runs).where(runs.c.id == run_id).values(left_out=told))
+
+
+def note_folders_made(connection: Connection, exposure: Exposure, ccds: Sequence[int], *, at: datetime) -> None:
+    """Leave in the history of an exposure which of its folders the daemon has made."""
+    names = ", ".join(f"{exposure.band}_{ccd:02d}" for ccd in ccds)
+    note(
+        connection,
+        at=at,
+        kind="exposure",
+        subject=exposure.label,
+        before=exposure.state.value,
+        after="folders made",
+        why=f"{names} had no folder, of which run_postproc.py dies: empty ones were made (postproc.missing_folders)",
+        exposure_id=exposure.id,
+        season=exposure.season,
+    )
 
 
 def ask_recheck(connection: Connection, exposure_id: int, *, at: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, select, true
 from sqlmodel import SQLModel
 
 from desgw_daemon.domain.snapshot import (
+    NO_FOLDER,
     Ccd,
     DagNode,
     Exposure,
@@ -67,7 +68,8 @@ def load_snapshot(
 ) -> Snapshot:
     """What is written down, as a snapshot.
 
-    scope: "open", the exposures for which something may still happen; "seasons", which is what a plan is computed
+    scope: "open", the exposures for which something may still happen, which are also those that are done and looked at
+    once more before their season's next run; "seasons", which is what a plan is computed
     from, those and the done ones of their seasons (without their makings and submissions); "all", for commands.
     CCDs and forcefiles are loaded for the exposures that are watched, or whose DAG is in doubt, or for the ids in
     `with_ccds_of`.
@@ -79,7 +81,11 @@ def load_snapshot(
     there = select(submissions.c.exposure_id).where(submissions.c.tag.in_(select(table(ForeignDagRow).c.tag)))
     closed = (ExposureState.DONE.value, ExposureState.REMOVED.value)
     is_open = (
-        rows.c.state.not_in(closed) | rows.c.id.in_(flying) | rows.c.id.in_(there) | rows.c.disagreement.is_not(None)
+        rows.c.state.not_in(closed)
+        | rows.c.id.in_(flying)
+        | rows.c.id.in_(there)
+        | rows.c.disagreement.is_not(None)
+        | _looked_at_again(rows)
     )
     match scope:
         case "open":
@@ -107,6 +113,31 @@ def load_snapshot(
         refreshed=load_refresh(connection, RefreshState.DONE),
         refresh_failed=load_refresh(connection, RefreshState.FAILED),
     )
+
+
+def _looked_at_again(rows: Table) -> ColumnElement[bool]:
+    """What is done, and was asked for since: only while something of its season waits for a run."""
+    ready = select(rows.c.season).where(rows.c.state == ExposureState.READY.value).distinct()
+    return (
+        (rows.c.state == ExposureState.DONE.value)
+        & (rows.c.recheck_asked_at >= rows.c.since)
+        & rows.c.season.in_(ready.scalar_subquery())
+    )
+
+
+def lacking_folders(connection: Connection) -> tuple[int, ...]:
+    """The ready exposures of which a CCD has no folder: alerts are about these, and load the CCDs of no others."""
+    rows, ccds = table(ExposureRow), table(CcdRow)
+    query = (
+        select(rows.c.id)
+        .join(ccds, ccds.c.exposure_id == rows.c.id)
+        .where(
+            rows.c.state == ExposureState.READY.value,
+            (ccds.c.state == CcdState.MISSING.value) | ccds.c.reason.startswith(NO_FOLDER),
+        )
+        .distinct()
+    )
+    return tuple(connection.execute(query).scalars())
 
 
 def load_exposures(connection: Connection, ids: Collection[int]) -> tuple[Exposure, ...]:
@@ -137,7 +168,9 @@ def _exposures(
         submissions = table(SubmissionRow)
         doubted = select(submissions.c.exposure_id).where(submissions.c.state == SubmissionState.UNKNOWN.value)
         in_doubt = set(connection.execute(doubted).scalars())
-        watched = [row["id"] for row in found if row["state"] in WATCHED or row["id"] in in_doubt]
+        watched = [
+            row["id"] for row in found if row["state"] in WATCHED or row["id"] in in_doubt or _is_looked_at_again(row)
+        ]
     else:
         watched = list(with_ccds_of)
     ids = select(rows.c.id).where(chosen if with_runs_of is None else with_runs_of)
@@ -157,6 +190,11 @@ def _exposures(
         )
         for row in found
     )
+
+
+def _is_looked_at_again(row: Any) -> bool:
+    asked = row["recheck_asked_at"]
+    return row["state"] == ExposureState.DONE and asked is not None and asked >= row["since"]
 
 
 def _slices(ids: list[int]) -> list[list[int]]:
@@ -214,6 +252,7 @@ def _exposure(
         unseen_since=row["unseen_since"],
         unseen_problem=row["unseen_problem"],
         unlisted_since=row["unlisted_since"],
+        blacklisted_since=row["blacklisted_since"],
         disagreement=row["disagreement"],
         disagreement_since=row["disagreement_since"],
         forcefiles_expected=row["forcefiles_expected"],
@@ -310,10 +349,10 @@ def load_runs(connection: Connection) -> tuple[PostprocRun, ...]:
     found = []
     for row in connection.execute(select(runs).order_by(runs.c.season, runs.c.number)).mappings():
         values = dict(row)
-        for only_shown in ("skipto_reason", "asked_by"):
+        for only_shown in ("skipto_reason", "asked_by", "signal", "last_words", "list_name", "evidence"):
             del values[only_shown]
         values["state"] = RunState(values["state"])
-        values["bands"] = tuple(values["bands"])
+        values["bands"], values["notes"] = tuple(values["bands"]), tuple(values["notes"])
         named_in_order = sorted(inside[row["id"]])
         values["exposures"] = tuple(exposure_id for _, exposure_id in named_in_order)
         values["expnums"] = tuple(expnum for expnum, _ in named_in_order)

@@ -63,6 +63,7 @@ class ExposureRow(SQLModel, table=True):
     unseen_since: datetime | None = when()
     unseen_problem: str | None = None
     unlisted_since: datetime | None = when()
+    blacklisted_since: datetime | None = when()
     disagreement: str | None = None
     disagreement_since: datetime | None = when()
     forcefiles_expected: int = 0
@@ -246,9 +247,34 @@ class PostprocRunRow(SQLModel, table=True):
     started_at: datetime | None = when()
     ended_at: datetime | None = when()
     exit_code: int | None = None
+    signal: int | None = None
+    stage: str | None = None
     step: int | None = None
     step_at: datetime | None = when()
     reason: str | None = None
+    result: str | None = None
+    last_words: str | None = None
+    list_name: str | None = None
+    evidence: list[dict[str, object]] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]")
+    )
+    left_out: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}"))
+    files_fingerprint: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    retry_of: int | None = None
+    notes: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+    stopped_by: str | None = None
+    stopped_at: datetime | None = when()
+    stop_reason: str | None = None
+
+
+class PostprocStepRow(SQLModel, table=True):
+    """A step that a run of post-processing has come to."""
+
+    __tablename__ = "postproc_step"
+
+    run_id: int = Field(foreign_key="postproc_run.id", primary_key=True)
+    step: int = Field(primary_key=True)
+    at: datetime = when(nullable=False)
 
 
 class PostprocExposureRow(SQLModel, table=True):

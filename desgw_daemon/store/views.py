@@ -43,8 +43,8 @@ SELECT {_WHOSE}, e.state, e.held <> 0 AS held, e.hold_reason, e.watch_only <> 0 
   coalesce(sum(c.state = 'lost'), 0) AS ccds_lost,
   e.forcefiles_expected, e.forcefiles_found, e.forcefiles_missing, e.forcefiles_surplus,
   {_utc("e.since")}, {_utc("e.queued_at")}, e.added_by, {_utc("e.news_at")}, {_utc("e.as_of")},
-  {_utc("e.unseen_since")}, e.unseen_problem, {_utc("e.unlisted_since")}, e.disagreement,
-  {_utc("e.disagreement_since")},
+  {_utc("e.unseen_since")}, e.unseen_problem, {_utc("e.unlisted_since")}, {_utc("e.blacklisted_since")},
+  e.disagreement, {_utc("e.disagreement_since")},
   e.id AS exposure_id
 FROM exposure e LEFT JOIN ccd c ON c.exposure_id = e.id
 GROUP BY e.season, e.nite, e.expnum, e.id
@@ -105,16 +105,25 @@ SELECT {_WHOSE}, m.attempt, m.state, m.exit_code, m.reason, m.folder, {_utc("m.i
 FROM dagmaker_run m JOIN exposure e ON e.id = m.exposure_id
 """,
     "v_postproc": f"""
-SELECT r.season, r.number, r.state, r.skipto, r.skipto_reason, r.step, r.exit_code, r.reason, r.bands,
+SELECT r.season, r.number, r.state, r.skipto, r.skipto_reason, r.evidence, r.step, r.exit_code, r.reason, r.bands,
   (SELECT count(*) FROM postproc_exposure p WHERE p.run_id = r.id) AS exposures,
   (SELECT group_concat(e.expnum, ' ') FROM postproc_exposure p JOIN exposure e ON e.id = p.exposure_id
    WHERE p.run_id = r.id) AS expnums,
   r.folder, r.asked_by, {_utc("r.intent_at")}, {_utc("r.started_at")}, {_utc("r.ended_at")}, {_utc("r.step_at")},
+  r.result, r.signal, r.last_words, r.list_name, r.left_out, r.retry_of, r.stage, r.notes, r.stopped_by,
+  {_utc("r.stopped_at")}, r.stop_reason,
   r.id AS run_id
 FROM postproc_run r
 """,
+    "v_postproc_step": f"""
+SELECT s.season, s.number, s.step, {_utc("s.at")}, {_utc("s.until")},
+  max(0, CAST(round(86400 * (julianday(s.until) - julianday(s.at))) AS INTEGER)) AS seconds, s.run_id
+FROM (SELECT r.season, r.number, t.step, t.at, t.run_id,
+  coalesce(lead(t.at) OVER (PARTITION BY t.run_id ORDER BY t.step), r.ended_at) AS until
+  FROM postproc_step t JOIN postproc_run r ON r.id = t.run_id) s
+""",
     "v_postproc_exposure": f"""
-SELECT {_WHOSE}, r.number, r.state, p.run_id, p.exposure_id
+SELECT {_WHOSE}, r.number, r.state, r.result, {_utc("r.started_at")}, {_utc("r.ended_at")}, p.run_id, p.exposure_id
 FROM postproc_exposure p JOIN postproc_run r ON r.id = p.run_id JOIN exposure e ON e.id = p.exposure_id
 """,
     "v_request": f"""

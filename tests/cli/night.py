@@ -24,7 +24,7 @@ from desgw_daemon.store.journal import move_exposure, move_making, move_run, mov
 from desgw_daemon.store.load import load_snapshot
 from desgw_daemon.store.looks import record_forcefile_counts, record_look
 from desgw_daemon.store.queue import pick
-from desgw_daemon.store.runs import record_step
+from desgw_daemon.store.runs import record_steps
 
 
 class Night:
@@ -196,7 +196,7 @@ class Night:
         )
         assert run is not None
         move_run(self.connection, run, RunState.RUNNING, at=self.at, why="run_postproc.py runs", started_at=self.at)
-        record_step(self.connection, run, 2, at=self.at + timedelta(minutes=20))
+        record_steps(self.connection, run, [2], at=self.at + timedelta(minutes=20))
         if ended:
             self.at += timedelta(hours=3)
             run = replace(run, state=RunState.RUNNING)

@@ -131,8 +131,12 @@ class TestReady:
         assert "when nothing of the season is open any more (24 now), or earlier, if nothing new comes" in said["next"]
         assert said["commands"] == ["desgw-daemon postproc run --season 2206"]
         assert said["person"] is False
-        newest = max(e["news_at"] for e in json.loads(program("status", "--json", cwd=free).stdout)["exposures"])
-        assert datetime.fromisoformat(said["by"]) == datetime.fromisoformat(newest) + timedelta(minutes=30)
+        # The first has waited for long enough before half an hour without news is over.
+        exposures = json.loads(program("status", "--json", cwd=free).stdout)["exposures"]
+        newest = max(datetime.fromisoformat(e["news_at"]) for e in exposures)
+        first = min(datetime.fromisoformat(e["since"]) for e in exposures if e["state"] == "ready" and not e["held"])
+        ends = (newest + timedelta(minutes=30), first + timedelta(hours=1))
+        assert datetime.fromisoformat(said["by"]) == min(ends) == ends[1]
 
     def test_all_settled(self, free: Path) -> None:
         change(

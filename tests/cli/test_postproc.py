@@ -39,7 +39,8 @@ class TestASeason:
         house.until(lambda: house.tick() and house.exposure(938524)["state"] == "ready", "one is ready")
         (line,) = json.loads(house.ok("postproc", "plan", "--season", "2206", "--json"))
         assert "1 exposure ready, 1 not settled (938525)" in line
-        assert "no earlier run of season 2206: from scratch" in house.ok("skipto", "--season", "2206")
+        said = house.ok("skipto", "--season", "2206")
+        assert "1 exposure (938524): SKIPTO 0: from scratch: no earlier run of season 2206" in said
         said = house.ok("postproc", "run", "--season", "2206")
         assert "post-processing of season 2206 is asked for" in said and "no daemon works" in said
         house.until(lambda: house.tick() and house.exposure(938524)["state"] == "done", "the run is over")
@@ -48,13 +49,24 @@ class TestASeason:
             *(2206, 1, "done", [938524], ["i"]),
         )
         shown = house.ok("postproc", "status", "--season", "2206").splitlines()
-        assert shown[1].split()[:6] == ["2206", "1", "done", "0", "7", "1"]
+        assert shown[1].split()[:7] == ["2206", "1", "done", "candidates", "0", "7", "1"]
         assert json.loads(house.ok("postproc", "status", "--season", "2208", "--json")) == []
         # What would be skipped, with the evidence for each step.
         said = house.ok("skipto", "--season", "2206")
         assert "SKIPTO 5" in said.splitlines()[0]
-        assert "yes  SKIPTO 4: every input is whole" in said
+        assert [line[:15] for line in said.splitlines()[1:-1]] == [
+            *(f"  yes  SKIPTO {step}" for step in range(1, 6)),
+            *("   no  SKIPTO 6", "   no  SKIPTO 7"),
+        ]
+        assert "yes  SKIPTO 4: every input is whole, of the same exposures and bands, and from run 1" in said
         assert " no  SKIPTO 6: above postproc.max_skipto = 5" in said
+        assert "the older automation would start at 6, UNSAFE: " in said.splitlines()[-1]
+        shown_json = json.loads(house.ok("skipto", "--season", "2206", "--json"))
+        assert (shown_json["skipto"], shown_json["expnums"], shown_json["bands"]) == (5, [938524], ["i"])
+        assert shown_json["upstream"]["skipto"] == 6 and shown_json["policy"] == "evidence"
+        assert [row["possible"] for row in shown_json["rows"]] == [True] * 5 + [False] * 2
+        # What the run that is over rested on is kept with it.
+        assert [(row["skipto"], row["possible"]) for row in run["evidence"]] == [(n, False) for n in range(1, 8)]
 
     def test_wrong_words(self, house: House) -> None:
         house.ok("queue", "add", "938524", "--season", "2206")

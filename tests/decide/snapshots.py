@@ -58,6 +58,10 @@ policies = st.builds(
     submit_breaker_after=st.integers(1, 3),
     surplus=st.sampled_from(["hold", "ignore"]),
     postproc_auto=st.booleans(),
+    postproc_retries=st.integers(0, 2),
+    postproc_min_exposures=st.integers(1, 3),
+    postproc_min_interval=st.sampled_from([timedelta(minutes=1), timedelta(hours=50)]),
+    postproc_missing_folders=st.sampled_from(["leave-out", "make"]),
 )
 
 

@@ -126,10 +126,17 @@ class TestFailedRun:
 
 
 class TestSilentRun:
-    """A run that says nothing for long is told; it is never ended."""
+    """A run that stays at a step for longer than that may take is told; it is never ended."""
 
     @pytest.mark.parametrize(
-        ("values", "silent_at"), [({}, after(hours=6)), ({"step": 2, "step_at": after(hours=1)}, after(hours=7))]
+        ("values", "silent_at"),
+        [
+            ({}, after(hours=2)),
+            ({"step": 0, "step_at": after(hours=1)}, after(hours=3)),
+            ({"step": 2, "step_at": after(hours=1)}, after(hours=9)),
+            ({"step": 5, "step_at": after(hours=1)}, after(hours=9)),
+            ({"step": 6, "step_at": after(hours=10)}, after(hours=12)),
+        ],
     )
     def test_silent(self, values: dict[str, Any], silent_at: Any) -> None:
         live = (run(**values),)
@@ -137,6 +144,7 @@ class TestSilentRun:
         (alert,) = up(runs=live, now=silent_at).values()
         assert alert.key == f"postproc_silent:{SEASON}:1"
         assert "never ended by the daemon" in alert.text
+        assert f"desgw-daemon postproc stop --season {SEASON}" in alert.text
         assert "None" not in alert.text
 
     def test_not_when_it_has_ended(self) -> None:

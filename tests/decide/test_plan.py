@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desgw_daemon.decide.plan import plan
-from desgw_daemon.domain.actions import Action, Move, StartPostproc, Wait, WaitSeason
+from desgw_daemon.domain.actions import Action, Move, StartPostproc, Wait
 from desgw_daemon.domain.decam import SEARCH_CCDS
+from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, PostprocRun
 from desgw_daemon.domain.states import CcdState, ExposureState, Ready, RunState, SubmissionState
 from tests.decide.build import (
@@ -39,9 +40,9 @@ from tests.decide.pnfs import Watch
 LATE = after(days=1)
 
 
-def action_for(subject: Exposure, now: datetime = LATE, **values: Any) -> Action | None:
+def action_for(subject: Exposure, now: datetime = LATE, *, policy: Policy = POLICY, **values: Any) -> Action | None:
     """What is planned for an exposure."""
-    actions = plan(snapshot(subject, **values), POLICY, now)
+    actions = plan(snapshot(subject, **values), policy, now)
     return next((a for a in actions if isinstance(a, Wait | Move) and a.exposure_id == subject.id), None)
 
 
@@ -119,9 +120,8 @@ class TestReady:
     def test_no_run_takes_one_that_the_last_look_has_changed(self) -> None:
         changed = ready(2, ccds=settled_ccds({1: CcdState.PENDING}), full_look_at=LATE, news_at=LATE)
         actions = plan(snapshot(ready(full_look_at=LATE), changed), POLICY, LATE)
-        assert not any(isinstance(action, StartPostproc) for action in actions)
-        (season,) = (action for action in actions if isinstance(action, WaitSeason))
-        assert "1 exposure ready, 1 not settled" in season.reason
+        (start,) = (action for action in actions if isinstance(action, StartPostproc))
+        assert start.exposure_ids == (1,)
 
 
 class TestAttention:
@@ -201,7 +201,8 @@ class TestPostprocessing:
     @pytest.mark.parametrize("state", [RunState.FAILED, RunState.LOST])
     def test_failed(self, state: RunState) -> None:
         subject = self.in_run()
-        action = action_for(subject, runs=(run(1, state, of=[subject], reason="it died at step 2"),))
+        died = run(1, state, of=[subject], reason="it died at step 2")
+        action = action_for(subject, runs=(died,), policy=replace(POLICY, postproc_retries=0))
         assert isinstance(action, Move)
         assert (action.after, action.ready) == (ExposureState.ATTENTION, Ready.FULL)
         assert action.reason == (

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from desgw_daemon.decide.plan import plan
-from desgw_daemon.decide.postproc import fingerprint, members_of
-from desgw_daemon.domain.actions import Action, LaunchPostproc, Recheck, StartPostproc, WaitSeason
-from desgw_daemon.domain.policy import Policy
+from desgw_daemon.decide.postproc import next_exposures
+from desgw_daemon.decide.postproc_members import fingerprint
+from desgw_daemon.domain.actions import LaunchPostproc, Recheck, StartPostproc, WaitSeason
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import CcdState, ExposureState, MakingState, Ready, RunState, SubmissionState
 from tests.decide.build import (
@@ -33,34 +32,7 @@ from tests.decide.build import (
     submission,
     submitted,
 )
-
-#: Soon after everything: a look is still fresh, and there was news a while ago.
-NOW = after(minutes=5)
-
-
-def season(*exposures: Exposure, now: Any = NOW, policy: Policy = POLICY, **values: Any) -> tuple[Action, ...]:
-    """What is planned for the seasons."""
-    kinds = (StartPostproc, WaitSeason, LaunchPostproc, Recheck)
-    return tuple(a for a in plan(snapshot(*exposures, **values), policy, now) if isinstance(a, kinds))
-
-
-def started(*exposures: Exposure, **values: Any) -> StartPostproc:
-    """The run that starts."""
-    (action,) = season(*exposures, **values)
-    assert isinstance(action, StartPostproc)
-    return action
-
-
-def waits(*exposures: Exposure, **values: Any) -> str:
-    """Why none starts."""
-    (action,) = season(*exposures, **values)
-    assert isinstance(action, WaitSeason)
-    return action.reason
-
-
-def done(number: int, **values: Any) -> Exposure:
-    """One that an earlier run has done."""
-    return ready(number, state=ExposureState.DONE, **values)
+from tests.decide.seasons import NOW, done, season, started, waits
 
 
 class TestAllSettled:
@@ -97,7 +69,7 @@ class TestAllSettled:
         reason = waits(ready(1), other)
         assert reason == (
             f"1 exposure ready, 1 not settled ({EXPNUM + 1}); it starts when all are,"
-            " or at 2026-11-22T00:30:00Z if nothing new comes"
+            " or at 2026-11-22T00:30:00Z if nothing new comes, and at 2026-11-22T01:00:00Z at the latest"
         )
 
     def test_not_with_an_empty_list(self) -> None:
@@ -133,6 +105,86 @@ class TestQuiet:
         fresh = ready(1, full_look_at=after(minutes=29))
         other = exposure(3, season=2208, news_at=after(minutes=29))
         assert isinstance(season(fresh, exposure(2), other, now=after(minutes=30))[0], StartPostproc)
+
+    def test_with_as_many_as_are_wanted(self) -> None:
+        policy = replace(POLICY, postproc_min_exposures=3)
+        now = after(minutes=30)
+        fresh = [ready(number, full_look_at=after(minutes=29)) for number in (1, 2, 3)]
+        assert started(*fresh, exposure(4), policy=policy, now=now).exposure_ids == (1, 2, 3)
+        assert waits(*fresh[:2], exposure(4), policy=policy, now=now) == (
+            f"2 exposures ready, 1 not settled ({EXPNUM + 3}); it starts when all are, or when 3 are and nothing"
+            " new comes for 30 min, and at 2026-11-22T01:00:00Z at the latest"
+        )
+
+    def test_those_of_an_earlier_run_are_none_of_them(self) -> None:
+        policy = replace(POLICY, postproc_min_exposures=2)
+        fresh = ready(1, full_look_at=after(minutes=29))
+        assert "1 exposure ready" in waits(fresh, done(2), exposure(4), policy=policy, now=after(minutes=30))
+
+    def test_fewer_do_when_nothing_more_can_come(self) -> None:
+        assert started(ready(1), policy=replace(POLICY, postproc_min_exposures=3)).exposure_ids == (1,)
+
+
+class TestFirstWithin:
+    """First candidates matter more than the last exposure: a season starts so long after the first was ready."""
+
+    NEWS = exposure(2, news_at=after(minutes=59))
+
+    def test_starts_in_spite_of_news(self) -> None:
+        fresh = ready(1, full_look_at=after(minutes=59))
+        start = started(fresh, self.NEWS, now=after(hours=1))
+        assert start.reason.endswith(
+            "the first was ready at 2026-11-22T00:00:00Z, 60 min ago or more, though 1 exposure may still come"
+        )
+        assert "at 2026-11-22T01:00:00Z at the latest" in waits(fresh, self.NEWS, now=after(minutes=59, seconds=59))
+
+    def test_counts_from_the_first_that_is_in_no_run_yet(self) -> None:
+        first, second = done(1, since=START), ready(3, since=after(minutes=40), full_look_at=after(minutes=59))
+        reason = waits(first, second, self.NEWS, now=after(hours=1))
+        assert reason.endswith("at 2026-11-22T01:40:00Z at the latest")
+
+    def test_not_from_one_that_is_left_out(self) -> None:
+        out, second = (
+            ready(1, blacklisted_since=START),
+            ready(3, since=after(minutes=40), full_look_at=after(minutes=59)),
+        )
+        assert waits(out, second, self.NEWS, now=after(hours=1)).endswith("at 2026-11-22T01:40:00Z at the latest")
+
+    def test_with_fewer_than_min_exposures(self) -> None:
+        fresh = ready(1, full_look_at=after(minutes=59))
+        policy = replace(POLICY, postproc_min_exposures=10)
+        assert started(fresh, self.NEWS, now=after(hours=1), policy=policy).exposure_ids == (1,)
+
+
+class TestMinInterval:
+    """By itself a season starts only so often, from start to start; what is ready meanwhile waits for that."""
+
+    LAST = (run(1, RunState.DONE, intent_at=after(minutes=-2), started_at=START, ended_at=after(minutes=3)),)
+
+    def test_waits(self) -> None:
+        assert waits(ready(1), done(2), runs=self.LAST) == (
+            f"1 exposure ready, every exposure of season {SEASON} is settled; a season is run at most every 30 min by"
+            f" itself: it starts at 2026-11-22T00:30:00Z; `desgw-daemon postproc run --season {SEASON}` starts it"
+            " at once"
+        )
+
+    def test_starts_then(self) -> None:
+        fresh = [ready(1, full_look_at=after(minutes=29)), done(2, full_look_at=after(minutes=29))]
+        assert started(*fresh, runs=self.LAST, now=after(minutes=30)).exposure_ids == (1, 2)
+
+    def test_at_once_when_asked_for(self) -> None:
+        fresh = done(2, full_look_at=after(minutes=4))
+        assert started(ready(1), fresh, runs=self.LAST, postproc_requests=request()).exposure_ids == (1, 2)
+
+    def test_of_another_season_does_not_count(self) -> None:
+        other = (run(1, RunState.DONE, season=2208),)
+        assert started(ready(1), runs=other).exposure_ids == (1,)
+
+    def test_is_said_before(self) -> None:
+        """The times that are promised while others may come are none at which it would still wait."""
+        last = (run(1, RunState.DONE, started_at=after(hours=2)),)
+        reason = waits(ready(1, since=after(hours=2)), exposure(3), runs=last, now=after(hours=2, minutes=4))
+        assert "or at 2026-11-22T02:30:00Z if nothing new comes, and at 2026-11-22T03:00:00Z" in reason
 
 
 class TestAskedFor:
@@ -176,7 +228,8 @@ class TestFailedRun:
         assert waits(self.STUCK, runs=self.FAILED) == "no exposure waits for it: 1 attention"
 
     def test_others_go_on_without_it(self) -> None:
-        assert started(self.STUCK, ready(2), runs=self.FAILED).exposure_ids == (2,)
+        fresh = ready(2, full_look_at=after(minutes=29))
+        assert started(self.STUCK, fresh, runs=self.FAILED, now=after(minutes=30)).exposure_ids == (2,)
 
     def test_asked_for(self) -> None:
         assert started(self.STUCK, runs=self.FAILED, postproc_requests=request()).exposure_ids == (1,)
@@ -196,7 +249,11 @@ class TestFailedRun:
 
     def test_members_shown_to_people(self) -> None:
         night = snapshot(self.STUCK, ready(2), exposure(3), runs=self.FAILED)
-        assert [e.id for e in members_of(night, SEASON)] == [1, 2]
+        members, retry = next_exposures(night, SEASON, POLICY, NOW)
+        assert ([e.id for e in members], retry) == ([1, 2], None)
+        other = finished(states_of(12, CcdState.LOST), number=2, state=ExposureState.ATTENTION)
+        members, _ = next_exposures(snapshot(self.STUCK, other, runs=self.FAILED), SEASON, POLICY, NOW)
+        assert [e.id for e in members] == [1], "what a run would leave out is not shown in it"
 
 
 class TestGrown:
@@ -232,11 +289,33 @@ class TestLastLook:
     def test_asked_once(self) -> None:
         assert "a last look" in waits(ready(1, full_look_at=START, recheck_asked_at=START))
 
+    def test_together_with_those_that_would_be_too_old_soon(self) -> None:
+        """Else one of many would always be too old: looks that are asked for one after another expire so."""
+        stale, older, younger = (ready(n, full_look_at=after(minutes=m)) for n, m in ((1, -1), (2, 4), (3, 6)))
+        actions = season(stale, older, younger, now=after(minutes=10))
+        assert [a.exposure_id for a in actions if isinstance(a, Recheck)] == [1, 2]
+        (wait,) = (a for a in actions if isinstance(a, WaitSeason))
+        assert wait.reason.startswith(f"a last look at {EXPNUM} before")
+
     def test_too_long_ago(self) -> None:
         assert isinstance(season(ready(1), now=after(minutes=11))[0], Recheck)
 
-    def test_what_was_done_before_needs_none(self) -> None:
-        assert started(ready(1), done(2, full_look_at=None)).exposure_ids == (1, 2)
+    def test_what_was_done_before_needs_one_too(self) -> None:
+        recheck, wait = season(ready(1), done(2, full_look_at=None))
+        assert isinstance(recheck, Recheck) and recheck.exposure_id == 2
+        assert isinstance(wait, WaitSeason)
+
+    def test_of_what_was_done_since_the_last_run_began(self) -> None:
+        last = (run(1, RunState.DONE, intent_at=after(minutes=-40), started_at=after(minutes=-40)),)
+        before, since = done(2, full_look_at=after(minutes=-41)), done(2, full_look_at=after(minutes=-39))
+        assert isinstance(season(ready(1), before, runs=last)[0], Recheck)
+        assert started(ready(1), since, runs=last).exposure_ids == (1, 2)
+
+    def test_of_what_was_done_within_the_time_of_what_is_settled(self) -> None:
+        late = after(minutes=62)
+        old = done(2, full_look_at=after(minutes=1))
+        assert isinstance(season(ready(1, full_look_at=after(minutes=61)), old, now=late)[0], Recheck)
+        assert started(ready(1, full_look_at=after(minutes=60)), old, now=after(minutes=61)).exposure_ids == (1, 2)
 
     def test_right_after_it_became_ready(self) -> None:
         """Asked for in the cycle in which it becomes ready, done in the next."""
@@ -250,11 +329,24 @@ class TestLastLook:
         assert "a last look" in waits(hidden, fresh, now=after(minutes=29))
         start = started(hidden, fresh, now=after(minutes=30))
         assert start.exposure_ids == (2,)
-        assert start.reason.endswith(f"without {EXPNUM}, which cannot be looked at")
+        assert start.left_out == {1: "it cannot be looked at since 2026-11-22T00:00:00Z: EIO"}
+        assert start.reason.endswith("; 1 left out")
+
+    def test_one_that_was_done_gets_its_while_from_the_question_on(self) -> None:
+        """It was not looked at for a day: what could not be seen then proves nothing now."""
+        now = after(days=1)
+        fresh = ready(1, full_look_at=now)
+        hidden = done(2, full_look_at=None, unseen_since=START, unseen_problem="EIO")
+        assert isinstance(season(fresh, hidden, now=now)[0], Recheck)
+        asked = replace(hidden, recheck_asked_at=now - POLICY.unseen_patience)
+        assert started(fresh, asked, now=now).exposure_ids == (1,)
 
     def test_none_can_be_looked_at(self) -> None:
         hidden = ready(1, full_look_at=START, recheck_asked_at=START, unseen_since=START, unseen_problem="EIO")
-        assert waits(hidden, now=after(hours=1)) == f"none of its ready exposures can be looked at ({EXPNUM})"
+        assert waits(hidden, now=after(hours=1)) == (
+            f"no exposure waits for it: 1 ready. 1 ready exposure left out ({EXPNUM}); {EXPNUM}: it cannot be looked at"
+            " since 2026-11-22T00:00:00Z: EIO"
+        )
 
 
 class TestOneAtATime:
@@ -264,7 +356,10 @@ class TestOneAtATime:
     def test_of_the_same_season(self, state: RunState) -> None:
         live = run(1, state, of=[ready(2, state=ExposureState.POSTPROCESSING)])
         actions = season(ready(1), runs=(live,), postproc_requests=request())
-        assert "run 1 goes on since 2026-11-22T00:00:00Z" in [getattr(a, "reason", "") for a in actions]
+        assert (
+            f"run 1 goes on since 2026-11-22T00:00:00Z; 1 exposure ready meanwhile ({EXPNUM}): the next run has it"
+            in [getattr(a, "reason", "") for a in actions]
+        )
         assert not any(isinstance(action, StartPostproc) for action in actions)
 
     def test_of_another_season(self) -> None:

@@ -31,7 +31,7 @@ from desgw_daemon.store.database import create_or_check, writing
 from desgw_daemon.store.journal import move_exposure, move_making, move_run, move_submission
 from desgw_daemon.store.load import load_snapshot
 from desgw_daemon.store.looks import record_forcefile_counts, record_look
-from desgw_daemon.store.runs import record_step
+from desgw_daemon.store.runs import record_steps
 from desgw_daemon.store.submissions import submission_of
 from desgw_daemon.store.wishes import answer_request, ask_postproc, pause
 
@@ -234,7 +234,7 @@ class Story:
         move_run(self._connection, run, RunState.RUNNING, at=at, why="started", started_at=at)
         run = replace(run, state=RunState.RUNNING)
         for step in range(skipto, reached + 1):
-            record_step(self._connection, run, step, at=at + timedelta(minutes=5 * step))
+            record_steps(self._connection, run, [step], at=at + timedelta(minutes=5 * step))
             run = replace(run, step=step)
         ended = at + timedelta(hours=1)
         after, code = (RunState.DONE, 0) if reached == 7 else (RunState.FAILED, 1)

@@ -86,7 +86,10 @@ class House:
         path = self.root / "scenario.json"
         plan = json.loads(path.read_text())
         plan["postproc"] |= habits
-        path.write_text(json.dumps(plan))
+        # Whole at any moment: a run that stays where it was told to reads it again and again.
+        whole = path.with_suffix(".new")
+        whole.write_text(json.dumps(plan))
+        whole.replace(path)
 
     # -- commands -------------------------------------------------------------------------------
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import getpass
 import json
+import shutil
+import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
+
 from desgw_daemon.sandbox.scenario import Postproc
+from tests.sandbox import byhand
 
 from .house import House, night_of, planned
 from .results import finish_ccd, put_results
@@ -144,9 +149,58 @@ class TestForced:
         assert second.option("--SKIPTO") == "4"
         run = newest(house)
         assert (run["skipto"], run["asked_by"]) == (4, getpass.getuser())
-        assert f"asked for by {getpass.getuser()}" in run["skipto_reason"]
+        said = f"asked for by {getpass.getuser()}, whatever the evidence says: SKIPTO 5 (run 1 of the same exposures"
+        assert run["skipto_reason"].startswith(said)
+        assert [row["possible"] for row in json.loads(run["evidence"])] == [True] * 5 + [False] * 2
         asked = house.rows("SELECT * FROM v_history WHERE after = 'asked for'")
         assert [(row["who"], row["why"]) for row in asked] == [(getpass.getuser(), "asked for by hand, at SKIPTO 4")]
+        begun = "SELECT who FROM v_history WHERE kind = 'postproc_run' AND after = 'intent' ORDER BY id"
+        assert [row["who"] for row in house.rows(begun)] == ["daemon", getpass.getuser()]
+
+
+class TestAFolderThatOthersLeft:
+    """Where an older automation or a person has begun with the same exposures, the first run goes on from there."""
+
+    @pytest.mark.parametrize(("begun", "skipto"), [((938524,), "4"), ((938524, 938525), None)])
+    def test_goes_on(self, make_house: Callable[..., House], begun: tuple[int, ...], skipto: str | None) -> None:
+        house = make_house(night_of(planned(938524), planned(938525, "z"), step=20))
+        for expnum, band in ((938524, "i"), (938525, "z")):
+            put_results(house.sandbox, expnum, band)
+        house.order_postproc(dies=[3, "after"], how="kill")
+        byhand.write_postproc(house.sandbox, begun, "i,z")
+        assert byhand.postproc(house.sandbox).returncode == -signal.SIGKILL
+        house.order_postproc(dies=None)
+        (house.sandbox.postprocessing / "postproc_2206.ini").unlink()
+        shutil.rmtree(house.sandbox.pnfs / "exp" / "20200304" / "938525")
+        house.ok("queue", "adopt", "--season", "2206", "--yes")
+        house.start()
+        ended(house, 1, "done")
+        assert house.runs("run_postproc.py")[-1].option("--SKIPTO") == skipto
+        reason = newest(house)["skipto_reason"]
+        if skipto is None:
+            assert reason.startswith("from scratch: no earlier run of season 2206, but files where ")
+            assert "names other exposures: it has 938525" in reason
+        else:
+            assert "template_postproc.ini says; all that a start there reads is whole" in reason
+
+
+class TestUpstream:
+    """postproc.skipto = "upstream" starts where the older automation would, and says that it is unsafe."""
+
+    def test_dies(self, make_house: Callable[..., House]) -> None:
+        house = adopted(make_house, postproc=Postproc(dies=(5, "middle")), settings={"postproc.skipto": '"upstream"'})
+        ended(house, 1, "failed")
+        house.order_postproc(dies=None)
+        shown = skipto(house)
+        assert (shown["skipto"], shown["upstream"]["skipto"]) == (6, 6)
+        assert [row["possible"] for row in shown["rows"]] == [True] * 5 + [False] * 2
+        house.ok("postproc", "run", "--season", "2206")
+        ended(house, 2, "failed")
+        assert newest(house)["skipto"] == 6
+        assert newest(house)["skipto_reason"].startswith("UNSAFE, as the older automation chooses: ")
+        (alert,) = house.alerts("skipto_unsafe")
+        assert "UNSAFE" in alert["text"] and alert["cleared_at"] is None
+        assert "UNSAFE" in house.ok("config", "check")
 
 
 class TestASeasonThatGrows:

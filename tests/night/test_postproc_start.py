@@ -41,6 +41,8 @@ class TestListAndIni:
             "season = 2206",
             f"exposures_listfile = {listed.name} ; looked for in indir",
             "bands = i,z ; a comma list without blanks",
+            # The set-up would mix the seasons of the two ini files when step 5 sources it again.
+            f"env_setup_file = {house.state / 'runs' / 'S2206_1' / 'environment.sh'}",
         }
         assert listed.read_text() == "938524\n938525\n"
         # What is ours goes, but for the output; what is theirs stays.
@@ -69,6 +71,10 @@ class TestTwoSeasons:
         first, second = house.runs("run_postproc.py")
         assert [first.option("--season"), second.option("--season")] == ["2206", "2208"]
         assert [first.env["SEASON"], second.env["SEASON"]] == ["2206", "2208"]
+        images = house.sandbox.postprocessing / "forcephoto" / "images"
+        for run, of in ((first, "2206"), (second, "2208")):
+            assert run.env["TOPDIR_SNFORCEPHOTO_IMAGES"] == str(images / f"dp{of}")
+            assert run.env["ROOTDIR2"] == str(house.sandbox.postprocessing)
         assert first.end is not None and first.end <= second.start
         errors = [json.loads(line) for line in house.sandbox.log.read_text().splitlines() if '"error"' in line]
         assert errors == []

@@ -1,25 +1,17 @@
-"""What post-processing shows of itself is read cheaply, and nothing of an earlier run is taken for this one's."""
+"""The ini of a run of post-processing is read as Python 2 reads it."""
 
 from __future__ import annotations
 
 import configparser
-import os
-import time
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desgw_daemon.observe.postproc import (
-    STATUS_ENTRIES,
-    IniSettings,
-    ini_settings,
-    read_evidence,
-    read_status,
-    read_steps,
-)
+from desgw_daemon.observe.postproc import IniSettings, ini_settings
 
 START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 INI = """\
@@ -40,6 +32,7 @@ Filename_1 = MasterExposureList_prelim.fits
 plusname = truthplus.tab
 
 [GWmakeDataFiles-real]
+outDir_data = LightCurvesReal
 combined_fits = datafiles_combined.fits ; packed
 """
 TEMPLATE = Path(__file__).parents[3] / "shared" / "data" / "template_postproc.ini"
@@ -48,6 +41,7 @@ SETTINGS = IniSettings(
     filename_1="MasterExposureList_prelim.fits",
     plusname="truthplus.tab",
     combined_fits="datafiles_combined.fits",
+    light_curves="LightCurvesReal",
 )
 
 
@@ -59,7 +53,7 @@ class TestIni:
 
     @pytest.mark.skipif(not TEMPLATE.exists(), reason="the real template is not beside this checkout")
     def test_the_real_template(self) -> None:
-        assert ini_settings(TEMPLATE.read_text()) == SETTINGS
+        assert ini_settings(TEMPLATE.read_text()) == replace(SETTINGS, goodfile="goodchecked.list")
 
     def test_a_semicolon_in_a_value_stays(self) -> None:
         assert ini_settings("[general]\noutdir = a;b\n").outdir == "a;b"
@@ -75,147 +69,12 @@ class TestIni:
             return
 
 
-class TestSteps:
-    """The last `Run STEP n:` of an output is found without reading all of it."""
+class TestCurvesFolder:
+    """Light curves are looked for in a folder of their own below outdir, never in outdir itself nor beside it."""
 
-    def test_none_before_the_first(self, tmp_path: Path) -> None:
-        output = tmp_path / "out"
-        assert read_steps(output) is None
-        output.write_text("setting up\nwill Run STEP 3: later\nRun STEP x:\n")
-        assert read_steps(output) is None
+    def test_below_outdir(self) -> None:
+        assert ini_settings(INI).curves_folder == "outputs/makedatafiles/LightCurvesReal"
 
-    def test_the_highest(self, tmp_path: Path) -> None:
-        output = tmp_path / "out"
-        output.write_text("Run STEP 0: a\nRun STEP 1: b\n  Run STEP 4: c\nwork\n")
-        assert read_steps(output) == 4
-
-    @pytest.mark.parametrize("size", [1 << 10, 1 << 17, 1 << 23])
-    def test_far_from_the_end(self, tmp_path: Path, size: int) -> None:
-        output = tmp_path / "out"
-        output.write_bytes(b"Run STEP 1: b\nRun STEP 5: c\n" + b"x" * 99 + b"\n" + b"candidate\n" * (size // 10))
-        assert read_steps(output) == 5
-
-    def test_a_long_output_costs_its_end(self, tmp_path: Path) -> None:
-        output = tmp_path / "out"
-        with output.open("wb") as file:
-            file.truncate(1 << 33)
-            file.seek(0, os.SEEK_END)
-            file.write(b"\nRun STEP 5: c\n")
-        begin = time.monotonic()
-        assert read_steps(output) == 5
-        assert time.monotonic() - begin < 5
-
-    @given(st.binary(max_size=300))
-    def test_any_bytes(self, data: bytes) -> None:
-        path = Path(f"/proc/self/fd/{(fd := os.memfd_create('out'))}")
-        try:
-            os.write(fd, data)
-            read_steps(path)
-        finally:
-            os.close(fd)
-
-
-def write_status(folder: Path, text: str, *, after: timedelta = timedelta(minutes=5)) -> None:
-    path = folder / "PostProcStatus2206.txt"
-    path.write_text(text)
-    moment = (START + after).timestamp()
-    os.utime(path, (moment, moment))
-
-
-class TestStatus:
-    """PostProcStatus is believed when this run wrote it, and when it is whole."""
-
-    def test_a_finished_run(self, tmp_path: Path) -> None:
-        write_status(tmp_path, "1 \n0 \n1 \n0 \n1 \n1 \n1 \n0 \n1 \ncomplete")
-        status = read_status(tmp_path, 2206, START)
-        assert status is not None
-        assert status.done == ("environment", "final list", "host match", "truth table", "data files", "web page")
-        assert status.complete
-        assert status.at == START + timedelta(minutes=5)
-
-    def test_a_run_under_way(self, tmp_path: Path) -> None:
-        write_status(tmp_path, "1 \n" + "0 \n" * 8 + "incomplete")
-        status = read_status(tmp_path, 2206, START)
-        assert status is not None
-        assert (status.done, status.complete) == (("environment",), False)
-
-    def test_the_file_of_an_earlier_run(self, tmp_path: Path) -> None:
-        write_status(tmp_path, "1 \n" * 9 + "complete", after=timedelta(seconds=-1))
-        assert read_status(tmp_path, 2206, START) is None
-
-    def test_the_file_of_another_season(self, tmp_path: Path) -> None:
-        write_status(tmp_path, "1 \n" * 9 + "complete")
-        assert read_status(tmp_path, 2208, START) is None
-
-    @pytest.mark.parametrize(
-        "text", ["", "complete", "1 \n" * 9, "1 \n" * 8 + "complete", "2 \n" * 9 + "complete", "\0"]
-    )
-    def test_half_a_file(self, tmp_path: Path, text: str) -> None:
-        write_status(tmp_path, text)
-        assert read_status(tmp_path, 2206, START) is None
-
-    def test_there_are_nine_entries_and_a_word(self) -> None:
-        assert len(STATUS_ENTRIES) == 9
-
-
-class TestEvidence:
-    """The files of the SKIPTO table are found where the newest run's ini says, with sizes and times."""
-
-    def make(self, folder: Path) -> None:
-        out = folder / "outputs"
-        for name in ("masterlist", "checkoutputs", "truthtable2206", "makedatafiles"):
-            (out / name).mkdir(parents=True)
-        for path in (
-            out / "masterlist" / "expniteband_df.csv",
-            out / "masterlist" / "MasterExposureList_prelim.fits",
-            out / "checkoutputs" / "step0_a_blacklist.txt",
-            out / "truthtable2206" / "truthplus.tab",
-            out / "mastertableinfo.npy",
-            out / "makedatafiles" / "datafiles_combined.fits",
-            folder / "hostmatchstatus.txt",
-        ):
-            path.write_text("x")
-        (out / "checkoutputs" / "step0_expnums.txt").write_text("941225\n941226\n1041227\n")
-
-    def run_folder(self, folder: Path, text: str) -> str:
-        folder.mkdir()
-        (folder / "postproc_2206.ini").write_text(text)
-        return str(folder)
-
-    def test_all(self, tmp_path: Path) -> None:
-        self.make(tmp_path)
-        files = read_evidence(tmp_path, [self.run_folder(tmp_path / "run1", INI)], 2206)
-        assert set(files) == {
-            *("expniteband_df", "filename_1", "step0_expnums", "step0_blacklist"),
-            *("hostmatchstatus", "truthplus", "mastertableinfo", "combined_fits"),
-        }
-        assert files["step0_expnums"].expnums == (941225, 941226, 1041227)
-        assert files["truthplus"].size == 1
-        assert files["truthplus"].mtime == (tmp_path / "outputs/truthtable2206/truthplus.tab").stat().st_mtime
-
-    def test_what_is_missing_or_no_file_is_left_out(self, tmp_path: Path) -> None:
-        self.make(tmp_path)
-        (tmp_path / "outputs" / "mastertableinfo.npy").unlink()
-        (tmp_path / "outputs" / "truthtable2206" / "truthplus.tab").unlink()
-        (tmp_path / "outputs" / "truthtable2206" / "truthplus.tab").mkdir()
-        without_name = INI.replace("combined_fits = datafiles_combined.fits ; packed", "")
-        files = read_evidence(tmp_path, [self.run_folder(tmp_path / "run1", without_name)], 2206)
-        assert not {"mastertableinfo", "truthplus", "combined_fits"} & set(files)
-        assert "filename_1" in files
-
-    def test_the_newest_ini_counts(self, tmp_path: Path) -> None:
-        self.make(tmp_path)
-        runs = [
-            self.run_folder(tmp_path / "run1", INI),
-            self.run_folder(tmp_path / "run2", INI.replace("./outputs", "./elsewhere")),
-        ]
-        assert set(read_evidence(tmp_path, runs, 2206)) == {"hostmatchstatus"}
-
-    @pytest.mark.parametrize("text", ["no ini\n", "[general\n", "\0"])
-    def test_a_broken_ini_is_no_evidence(self, tmp_path: Path, text: str) -> None:
-        self.make(tmp_path)
-        assert read_evidence(tmp_path, [self.run_folder(tmp_path / "run1", text)], 2206) == {}
-
-    def test_no_run(self, tmp_path: Path) -> None:
-        self.make(tmp_path)
-        assert read_evidence(tmp_path, [str(tmp_path / "gone")], 2206) == {}
+    @pytest.mark.parametrize("name", ["", ".", "..", "../masterlist", "/data", "a\x7fb"])
+    def test_none(self, name: str) -> None:
+        assert replace(SETTINGS, light_curves=name).curves_folder is None

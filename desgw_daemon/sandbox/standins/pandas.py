@@ -11,11 +11,17 @@ class ParserError(ValueError):
     """A line has more fields than the first one."""
 
 
-def read_csv(path: str | Path) -> list[list[str]]:
+class EmptyDataError(ValueError):
+    """There is not even a header."""
+
+
+def read_csv(path: str | Path, *, delim_whitespace: bool = False) -> list[list[str]]:
     """Rows of a CSV file, without its header; like the real one it trips over bytes that are no CSV."""
     with Path(path).open(encoding="latin-1", newline="") as stream:
-        rows = list(csv.reader(stream))
-    expected = len(rows[0]) if rows else 0
+        rows = [line.split() for line in stream] if delim_whitespace else list(csv.reader(stream))
+    if not any(rows):
+        raise EmptyDataError("No columns to parse from file")
+    expected = len(rows[0])
     for number, row in enumerate(rows, start=1):
         if len(row) > expected:
             raise ParserError(
