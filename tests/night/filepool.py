@@ -11,6 +11,7 @@ submitted                  a line for each submission
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,5 +88,5 @@ class FilePool:
 
 def dag_ad(tag: str, expnum: int, *, cluster: int = 163, status: int = 2, **more: Any) -> dict[str, Any]:
     """DAGMan's ad, as condor_q shows it. status: 2 runs, 3 removed, 4 completed, 5 held."""
-    known = {"ClusterId": cluster, "ProcId": 0, "JobUniverse": 7, "JobStatus": status, "QDate": 1_790_000_000 + cluster}
+    known = {"ClusterId": cluster, "ProcId": 0, "JobUniverse": 7, "JobStatus": status, "QDate": int(time.time())}
     return {**known, "Owner": "desgw", "DesgwTag": tag, "DesgwExpnum": expnum, **more}
