@@ -52,6 +52,9 @@ from desgw_daemon.grid.engine import (
 
 #: A DAG whose files are still not copied after this long never will be.
 SPOOL_GRACE: Final = timedelta(minutes=10)
+#: Another daemon's DAG under one of our tags is of the same night: its history is read back so far.
+LATELY: Final = timedelta(days=2)
+_ENDED: Final = "CompletionDate =!= undefined && CompletionDate > 0"
 #: A word of this length at most in a reason: condor's errors go on for lines.
 _MOST_WORDS: Final = 200
 _IS_DAG: Final = f"JobUniverse == {DAGMAN_UNIVERSE}"
@@ -145,7 +148,10 @@ class CondorQueue:
 
     def alive(self, tag: str, expnum: int) -> Sequence[tuple[str, str]] | NoAnswer:
         """(tag, job id) of DAGs in the queues that carry the tag, or are of the exposure and not at their end; oldest
-        first. When there is none: those with the tag that have left the queue, which another daemon has submitted.
+        first. When there is none: those with the tag that have left the queue lately, which are another daemon's.
+
+        A history that does not answer keeps nothing back: what we have submitted ourselves stands in our own database,
+        and to read all of a busy schedd's takes minutes.
         """
         told = self._ask("condor_q", f'{_IS_DAG} && ({TAG} == "{tag}" || {EXPNUM} == {expnum})', self._schedds)
         if told.problem is not None:
@@ -155,9 +161,9 @@ class CondorQueue:
                 return self._half_copied(tag, schedd, ad)
         found = [each for each in told.ads if each[1].get(TAG) == tag or not is_over(each[1])]
         if not found:
-            past = self._ask("condor_history", f'{_IS_DAG} && {TAG} == "{tag}"', self._schedds)
-            if past.problem is not None:
-                return NoAnswer(past.problem)
+            past = self._ask(
+                "condor_history", f'{_IS_DAG} && {TAG} == "{tag}"', self._schedds, since=_ended_before(LATELY)
+            )
             found = [each for each in past.ads if not never_arrived(each[1])]
         return [(str(ad.get(TAG)), job_id(ad, schedd)) for schedd, ad in in_order(found)]
 
@@ -171,7 +177,7 @@ class CondorQueue:
             problem = queued.problem or ended.problem
             return Absent() if problem is None else NoAnswer(problem)
         schedd, ad = ended.ads[0]
-        since = f"CompletionDate =!= undefined && CompletionDate > 0 && CompletionDate < {ad.get('QDate', 0)}"
+        since = f"{_ENDED} && CompletionDate < {ad.get('QDate', 0)}"
         jobs = f'JobUniverse != {DAGMAN_UNIVERSE} && {TAG} == "{tag}"'
         past = self._ask("condor_history", jobs, [schedd], since=since)
         left = self._ask("condor_q", jobs, [schedd])
@@ -234,6 +240,11 @@ class CondorQueue:
 
     def _run(self, words: Sequence[str]) -> Finished:
         return run_captured([*self._prefix, *words], cwd=Path("/"), env=os.environ, timeout=self._timeout, apart=True)
+
+
+def _ended_before(span: timedelta) -> str:
+    """Where to stop reading a history backwards."""
+    return f"{_ENDED} && CompletionDate < {int((datetime.now(UTC) - span).timestamp())}"
 
 
 def _at(schedd: str) -> list[str]:

@@ -295,6 +295,17 @@ class TestBeforeItSubmits:
         assert f"1.0@{SCHEDD} (others.938524.7)" in outcome.reason
         assert len(place.jobsub.submitted) == 1
 
+    def test_a_history_that_gives_no_answer(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is read for another daemon's sake only: its silence, or its length, must not stop a night."""
+        path = place.folder / "asking" / "condor_history"
+        path.parent.mkdir()
+        path.write_text(f'#!/bin/sh\necho "$*" >> {place.folder}/asked\nexit 1\n')
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+        assert isinstance(place.submit(), Accepted)
+        (question,) = (place.folder / "asked").read_text().splitlines()
+        assert "-since CompletionDate =!= undefined" in question, "read back for a while only"
+
     def test_another_dag_has_ended(self, place: Place) -> None:
         """jobsub's stay in the queue for days after their end."""
         place.submit(tag="s2206.938524.0")
