@@ -208,6 +208,7 @@ class TestKilled:
         )
         assert dict(tags) == {row["tag"]: 1 for row in attempts}
         assert len(attempts) == exposures
-        assert duplicates(house, pool) == ""
+        # The pool remembers the DAGs of other tests, of which one submits a copy by hand.
+        assert set(duplicates(house, pool).split()) <= before
         assert all(row["state"] == "done" and row["job_id"] for row in attempts)
         assert lives.kills >= wanted and trouble.enough(often)
