@@ -103,7 +103,7 @@ class Season:
         self.cycles += 1
 
     def _change(self, number: int, **values: object) -> None:
-        self.exposures[number] = replace(self.exposures[number], **values)  # type: ignore[arg-type]
+        self.exposures[number] = replace(self.exposures[number], **values)  # type: ignore[arg-type]  # any field
 
     def _runs_end(self) -> None:
         for index, one in enumerate(self.runs):

@@ -24,7 +24,7 @@ log = base.log
 SEARCH_CCDS = [ccd for ccd in range(1, 63) if ccd not in (2, 31, 61)]
 
 
-class Run(base.Base):  # type: ignore[misc]
+class Run(base.Base):  # type: ignore[misc]  # found beside this file only once the sandbox is built
     """One run, step by step."""
 
     def environment(self) -> None:
