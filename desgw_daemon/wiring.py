@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from desgw_daemon.act.rcfile import Parameters
 from desgw_daemon.act.refresh import Refresher
 from desgw_daemon.act.submit import Submitter
 from desgw_daemon.config.model import Config
-from desgw_daemon.domain.policy import Policy
+from desgw_daemon.domain.alertrules import RULES
+from desgw_daemon.domain.policy import AlertPolicy, Policy
 from desgw_daemon.grid.engine import Engine
 from desgw_daemon.grid.local import LocalEngine
 from desgw_daemon.observe.credential import VARIABLE
@@ -49,11 +50,36 @@ class House:
         return self.config.paths.state / "inbox"
 
 
+def alert_policy_of(config: Config) -> AlertPolicy:
+    """The numbers of the alerts, and the catalogue with what daemon.toml changes of it."""
+    alerts = config.alerts
+    rules = dict(RULES)
+    for name, changed in alerts.rules.items():
+        rule = rules[name]
+        after = rule.after if changed.after is None else changed.after
+        rules[name] = replace(rule, after=after, severity=changed.severity or rule.severity)
+    return AlertPolicy(
+        repeat_after=alerts.repeat_after,
+        repeat_at_most=alerts.repeat_at_most,
+        stalled_factor=alerts.stalled_factor,
+        step_failures=alerts.step_failures,
+        host_failures=alerts.host_failures,
+        leftovers_after=alerts.leftovers_after,
+        idle_after=alerts.idle_after,
+        min_free=alerts.min_free,
+        clock_jump=alerts.clock_jump,
+        max_restarts=alerts.max_restarts,
+        rules=rules,
+        on_trial=frozenset(name for name, changed in alerts.rules.items() if not changed.active),
+    )
+
+
 def policy_of(config: Config) -> Policy:
     """The numbers of the rules."""
     readiness, postproc = config.readiness, config.postproc
     return Policy(
         poll_interval=config.poll.interval,
+        aside_at_most=config.poll.aside_at_most,
         recheck=config.poll.recheck,
         dagmaker_max_at_once=config.dagmaker.max_at_once,
         dagmaker_made_ahead=config.dagmaker.made_ahead,
@@ -90,6 +116,7 @@ def policy_of(config: Config) -> Policy:
         postproc_silent_after=postproc.silent_after,
         postproc_silent_after_step=postproc.silent_after_step,
         refresh_every=config.databases.refresh_every or None if config.databases.exposures else None,
+        alerts=alert_policy_of(config),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -113,6 +113,39 @@ def _text(value: object, what: str) -> str:
     return value
 
 
+_UNITS: Final = {"MB": 1000**2, "GB": 1000**3, "TB": 1000**4, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+
+
+def _size(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(\w+)", value) if isinstance(value, str) else None
+    if found is None or found[2] not in _UNITS:
+        raise ValueError(f'must be a size such as "5 GiB" (units: {", ".join(_UNITS)})')
+    return round(float(found[1]) * _UNITS[found[2]])
+
+
+def _time_of_day(value: object) -> time | None:
+    if value is None or value == "":
+        return None
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('must be a time of the day in UTC, such as "11:30", or ""')
+    return time(int(found[1]), int(found[2]))
+
+
+def _loopback(value: object) -> str:
+    text = _text(value, "an address")
+    if text == "":
+        return text
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError('must be "HOST:PORT", such as "127.0.0.1:9417", or ""')
+    if host not in ("127.0.0.1", "localhost", "[::1]"):
+        raise ValueError(f"must be on this host (127.0.0.1, localhost or [::1]), and {host!r} is not")
+    return text
+
+
 #: A time span longer than zero.
 Span = Annotated[timedelta, BeforeValidator(_span)]
 #: A time span; zero has a meaning of its own.
@@ -139,3 +172,9 @@ Command = Annotated[tuple[str, ...], BeforeValidator(_command)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 #: A finite number from 0 to 1.
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+#: Bytes, as a number or as text with a unit.
+Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
+#: A time of the day in UTC; an empty text is None.
+TimeOfDay = Annotated[time | None, BeforeValidator(_time_of_day)]
+#: HOST:PORT on this host alone, or nothing.
+LoopbackAddress = Annotated[str, BeforeValidator(_loopback)]

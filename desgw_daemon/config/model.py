@@ -7,7 +7,7 @@ Values only: nothing here looks at a disk. A field marked RESTART takes effect a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -20,15 +20,19 @@ from desgw_daemon.config.kinds import (
     Fraction,
     FullPath,
     InnerPath,
+    LoopbackAddress,
     OptionalFullPath,
     OptionalInnerPath,
     Rate,
+    Size,
     Span,
     SpanOrZero,
     SpansOfSteps,
+    TimeOfDay,
     Word,
     Words,
 )
+from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.decam import EXPECTED_CCDS
 
 _RESTART: Final = "restart"
@@ -60,7 +64,10 @@ class Poll(Section):
     interval: Annotated[Span, RESTART] = timedelta(seconds=60)
     calls_at_once: Annotated[int, Field(ge=1, le=64)] = 8
     calls_per_second: Rate = 0.0
-    look_deadline: Span = timedelta(minutes=5)
+    answer_within: Span = timedelta(seconds=20)
+    look_deadline: Span = timedelta(seconds=50)
+    aside_at_most: Span = timedelta(minutes=10)
+    max_stuck: Annotated[int, Field(ge=1, le=20)] = 3
     recheck: SpanOrZero = timedelta(hours=1)
 
 
@@ -181,10 +188,55 @@ class Postproc(Section):
     host_lock: InnerPath = Path("/tmp/desgw-postproc.lock")
 
 
-class Alerts(Section):
-    """How often people are told."""
+class Rule(Section):
+    """What daemon.toml changes of a rule of the catalogue; None leaves it."""
 
+    active: bool = True
+    after: SpanOrZero | None = None
+    severity: Literal["info", "warning", "critical"] | None = None
+
+
+class Alerts(Section):
+    """When people are told, and how."""
+
+    channels: Mapping[Word, Literal["info", "warning", "critical"]] = {}
+    credentials: InnerPath = Path("credentials")
     repeat_after: Span = timedelta(hours=4)
+    repeat_at_most: Span = timedelta(days=1)
+    max_per_hour: Annotated[int, Field(ge=1)] = 10
+    send_within: Span = timedelta(seconds=30)
+    give_up_after: Span = timedelta(hours=12)
+    report_at: TimeOfDay = None
+    heartbeat: str = ""
+    stalled_factor: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 5.0
+    step_failures: Annotated[int, Field(ge=2)] = 20
+    host_failures: Annotated[int, Field(ge=2)] = 10
+    leftovers_after: Span = timedelta(hours=2)
+    idle_after: Span = timedelta(hours=2)
+    min_free: Size = 5 * 1024**3
+    clock_jump: Span = timedelta(seconds=30)
+    max_restarts: Annotated[int, Field(ge=1)] = 3
+    rules: Mapping[str, Rule] = {}
+
+
+class Metrics(Section):
+    """Numbers for Prometheus."""
+
+    listen: Annotated[LoopbackAddress, RESTART] = ""
+    textfile: OptionalFullPath = None
+
+
+class Service(Section):
+    """How the daemon runs under systemd."""
+
+    children: Annotated[Literal["auto", "unit", "process"], RESTART] = "auto"
+
+
+class Backup(Section):
+    """Copies of the database."""
+
+    folder: InnerPath = Path("backups")
+    keep: Annotated[int, Field(ge=1)] = 14
 
 
 class Log(Section):
@@ -209,6 +261,9 @@ class Config(Section):
     readiness: Readiness = Readiness()
     postproc: Postproc = Postproc()
     alerts: Alerts = Alerts()
+    metrics: Metrics = Metrics()
+    service: Service = Service()
+    backup: Backup = Backup()
     log: Log = Log()
 
     @property
@@ -257,6 +312,16 @@ class Config(Section):
         return self.paths.state / DATABASE
 
     @property
+    def alert_credentials(self) -> Path:
+        """Where the addresses of channels are, when systemd does not hand them over."""
+        return self.paths.state / self.alerts.credentials
+
+    @property
+    def backups(self) -> Path:
+        """Where copies of the database are kept."""
+        return self.paths.state / self.backup.folder
+
+    @property
     def log_file(self) -> Path | None:
         """The log of JSON lines, None when there is to be none."""
         return None if self.log.file is None else self.paths.state / self.log.file
@@ -295,6 +360,9 @@ def contradictions(config: Config) -> Iterator[tuple[str, str]]:
 
     By name only: no path is looked at, since a mount may hang.
     """
+    for name in config.alerts.rules:
+        if name not in RULES:
+            yield f"alerts.rules.{name}", f"there is no rule {name!r} (docs/runbook.md has them all)"
     paths = {key: _plain(value_of(config, f"paths.{key}")) for key in ("state", "pnfs", "workflow", "postprocessing")}
     seen: dict[Path, str] = {}
     for key, path in paths.items():

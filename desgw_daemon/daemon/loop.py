@@ -191,7 +191,6 @@ class Daemon:
             AlertWanted(
                 key="config_refused",
                 rule="config_refused",
-                severity="warning",
                 text=f"a changed daemon.toml is refused, the values before it stay in force: {self._refused}",
             ),
         )

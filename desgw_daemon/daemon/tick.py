@@ -107,7 +107,6 @@ def _inbox_alerts(intake: Intake) -> Iterator[AlertWanted]:
         yield AlertWanted(
             key="inbox",
             rule="inbox",
-            severity="warning",
             text=f"the inbox cannot be worked with: {some(intake.inbox_problems)}. `desgw-daemon queue add FILE` takes"
             " a list all the same",
         )
@@ -115,7 +114,6 @@ def _inbox_alerts(intake: Intake) -> Iterator[AlertWanted]:
         yield AlertWanted(
             key="inbox_ignored",
             rule="inbox_ignored",
-            severity="info",
             text=f"not taken from the inbox: {some(intake.inbox_ignored)}. Rename them to NAME.list in a season's"
             " folder, or take them away",
         )
@@ -161,7 +159,6 @@ def _report(
         AlertWanted(
             key=f"action_failed:{error.partition(':')[0]}",
             rule="action_failed",
-            severity="critical",
             text=f"one action of the cycle failed, and is tried again in the next: {error}",
         )
         for error in errors
@@ -173,7 +170,7 @@ def _report(
         snapshot: Snapshot = with_circumstances(connection, loaded)
         snapshot = replace(snapshot, credential_until=credential_until)
         wanted = (*wanted_alerts(snapshot, house.policy, now), *failed, *more_alerts)
-        set_alerts(connection, wanted, at=now)
+        set_alerts(connection, wanted, house.policy.alerts.rules, at=now)
         log_transitions(connection, log)
         tell_alerts(connection, log, at=now, repeat_after=house.config.alerts.repeat_after)
         forget_polls(connection, before=now - _KEEP_POLLS)

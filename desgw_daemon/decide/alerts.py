@@ -48,7 +48,6 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
             AlertWanted(
                 key="pnfs_silent",
                 rule="pnfs_silent",
-                severity="critical",
                 text=f"/pnfs cannot be seen since {at(since)}: {why}. Every CCD keeps its last state; it goes on by"
                 " itself when the mount answers. If it lasts, tell the storage service",
             )
@@ -59,7 +58,6 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
             AlertWanted(
                 key="engine_silent",
                 rule="engine_silent",
-                severity="critical",
                 text=f"the queue does not answer since {at(since)}: {why}. Nothing is taken for lost, and nothing is"
                 " submitted. Watching, making and post-processing go on; the rest goes on by itself when it answers",
             )
@@ -70,7 +68,6 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
             AlertWanted(
                 key="making_blocked",
                 rule="making_blocked",
-                severity="critical",
                 text=f"no DAG can be made since {at(since)}: {why}. Watching and post-processing go on; making starts"
                 " again by itself when the cause has gone",
             )
@@ -89,7 +86,6 @@ def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Alert
             AlertWanted(
                 key="credential",
                 rule="credential",
-                severity="critical",
                 text=f"nothing is made or submitted since {at(since)} ({plural(len(waiting), 'exposure')} in line):"
                 f" {why}. Watching and post-processing go on; making starts again by itself when it is good",
             )
@@ -100,8 +96,7 @@ def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Alert
     return [
         AlertWanted(
             key="credential_soon",
-            rule="credential",
-            severity="warning",
+            rule="credential_soon",
             text=f"the credential ends at {at(until)}: from {at(until - policy.credential_min_left)} on nothing more is"
             f" made or submitted ({plural(len(waiting), 'exposure')} in line). Renew it before",
         )
@@ -114,7 +109,6 @@ def _attention(snapshot: Snapshot) -> list[AlertWanted]:
         AlertWanted(
             key=f"exposure_attention:{exposure.id}",
             rule="exposure_attention",
-            severity="warning",
             text=f"exposure {exposure.label} needs a person since {at(exposure.since)}: {exposure.reason}",
             season=exposure.season,
             nite=exposure.nite,
@@ -133,7 +127,6 @@ def _refresh_failed(snapshot: Snapshot) -> list[AlertWanted]:
         AlertWanted(
             key="refresh_failed",
             rule="refresh_failed",
-            severity="warning",
             text=f"exposures.list could not be refreshed at {at(failed.started_at)}: {failed.reason}. The old one"
             f" stays; {plural(len(waiting), 'exposure')} of the queue not in it:"
             f" {some(str(e.expnum) for e in waiting)}. Mend the cause; `desgw-daemon exposures refresh` tries at once",
@@ -150,7 +143,6 @@ def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Ale
         AlertWanted(
             key="no_data",
             rule="no_data",
-            severity="warning",
             text=f"exposures.list has no line for {plural(len(waiting), 'queued exposure')}:"
             f" {some(str(e.expnum) for e in waiting)}. They go on when it has one:"
             " `desgw-daemon exposures refresh`; a wrong number: `desgw-daemon queue remove EXPNUM`",
@@ -167,7 +159,6 @@ def _paused(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
         AlertWanted(
             key="paused",
             rule="paused",
-            severity="warning",
             text=f"everything is paused since {at(since)}: {snapshot.paused_reason}. `desgw-daemon resume` goes on",
         )
     ]
@@ -189,7 +180,6 @@ def _unseen(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
         AlertWanted(
             key="exposures_unseen",
             rule="exposures_unseen",
-            severity="warning",
             text=f"{plural(len(unseen), 'exposure')} cannot be looked at on /pnfs since {at(since)} or later:"
             f" {some(str(e.expnum) for e in unseen)}. The first: {unseen[0].unseen_problem}. What was known of them"
             " stays, and post-processing starts without them; they go on when they can be seen",

@@ -51,7 +51,6 @@ def disagreement_alerts(snapshot: Snapshot) -> list[AlertWanted]:
         AlertWanted(
             key="disagreement",
             rule="disagreement",
-            severity="warning",
             text=f"the queue and /pnfs do not say the same of {plural(len(found), 'exposure')}:"
             f" {some(str(e.expnum) for e in found)}, the first since {at(since)}. `desgw-daemon status` says in what;"
             " nothing is done about it by itself",

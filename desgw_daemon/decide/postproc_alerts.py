@@ -33,7 +33,6 @@ def _failed(snapshot: Snapshot, run: PostprocRun, policy: Policy) -> AlertWanted
     return AlertWanted(
         key=f"postproc_failed:{run.season}:{run.number}",
         rule="postproc_failed",
-        severity="critical",
         season=run.season,
         text=f"{_name(run)} with {plural(len(run.expnums), 'exposure')}: {run.reason}."
         f"{why_no_retry(snapshot, run, policy)} Its files are in {run.folder}. Mend the cause, then"
@@ -46,7 +45,6 @@ def _silent(run: PostprocRun, policy: Policy) -> AlertWanted:
     return AlertWanted(
         key=f"postproc_silent:{run.season}:{run.number}",
         rule="postproc_silent",
-        severity="warning",
         season=run.season,
         text=f"{_name(run)} has said nothing new since {at(_heard(run))} ({step}), for more than"
         f" {span(_silence(run, policy))}. It is never ended by the daemon: look at"
@@ -79,7 +77,6 @@ def _left_out(snapshot: Snapshot, policy: Policy) -> Iterator[AlertWanted]:
             yield AlertWanted(
                 key=f"postproc_left_out:{season}",
                 rule="postproc_left_out",
-                severity="warning",
                 season=season,
                 text=f"post-processing of season {season} goes on without {plural(len(out), 'ready exposure')}:"
                 f" {some(str(e.expnum) for e, _ in out)}. {first.expnum}: {why}",

@@ -49,7 +49,6 @@ def _unknown(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
         AlertWanted(
             key="submission_unknown",
             rule="submission_unknown",
-            severity="critical",
             text=f"{plural(len(in_doubt), 'submission')} of unknown outcome: {some(str(e.expnum) for e in in_doubt)}."
             " Nothing is submitted twice; it is settled when the queue gives a sure answer, or by somebody who knows:"
             f" `desgw-daemon queue resolve {in_doubt[0].expnum} --adopt ID` or `--absent`",
@@ -74,7 +73,6 @@ def _breaker(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
         AlertWanted(
             key="submit_breaker",
             rule="submit_breaker",
-            severity="critical",
             text=f"{breaker.words}. {plural(len(waiting), 'DAG')} wait for that:"
             f" {some(str(e.expnum) for e in waiting)}. Only one at a time is submitted, on trial;"
             f" {breaker.next_trial(now)}. Mend the cause, or tell those who run the queue; it goes on by itself when"
@@ -104,7 +102,6 @@ def _not_taken(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertW
         AlertWanted(
             key="submission_waits",
             rule="submission_waits",
-            severity="warning",
             text=f"{plural(len(waiting), 'DAG')} could not be submitted for more than {span(policy.patience)}:"
             f" {some(str(e.expnum) for e, _ in waiting)}. The first, {first.expnum}:"
             f" {submission.reason or 'no answer yet'}. It is tried again {next_}; `desgw-daemon explain {first.expnum}`"
@@ -128,7 +125,6 @@ def _stuck(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWante
         AlertWanted(
             key="submission_stuck",
             rule="submission_stuck",
-            severity="warning",
             text=f"{plural(len(stuck), 'submission')} under way for more than {span(policy.patience)}:"
             f" {some(str(e.expnum) for e, *_ in stuck)}. The first, {first.expnum}, was handed to {submission.engine}"
             f" at {at(begun)}: {submission.reason or 'no word yet'} (see dag_submission_{first.expnum}.out). It is not"
@@ -148,7 +144,6 @@ def _held(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted
         AlertWanted(
             key="dag_held",
             rule="dag_held",
-            severity="critical",
             text=f"{plural(len(held), 'DAG')} held for more than {span(policy.submit_held_limit)}:"
             f" {some(f'{e.expnum} (job {s.job_id}, since {at(s.held_since)})' for e, s in held)}. The queue's reason:"
             f" {some(reasons, 3)}. Others have their places in the grid, and nobody their templates. When the cause is"
@@ -174,7 +169,6 @@ def _overdue(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
         AlertWanted(
             key="dag_overdue",
             rule="dag_overdue",
-            severity="warning",
             text=f"{plural(len(late), 'DAG')} in flight for more than {span(policy.dag_deadline)}:"
             f" {some(str(e.expnum) for e in late)}. Each keeps a place in the grid; `desgw-daemon queue remove --dag"
             f" {late[0].expnum}` ends one, and what it has done stays",
@@ -192,7 +186,6 @@ def _foreign(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
         AlertWanted(
             key="foreign_dag",
             rule="foreign_dag",
-            severity="warning",
             text=f"{plural(len(found), 'DAG')} in the queue, none of those in flight here, of exposures that are to be"
             f" made or submitted: {some((f'{dag.expnum} ({stranger_words(dag)})' for dag in found), 3)}. Each exposure"
             " goes on when that DAG has left the queue. Ask its owner; one that nobody wants is ended in the queue by"
@@ -211,7 +204,6 @@ def _duplicate(snapshot: Snapshot) -> list[AlertWanted]:
         AlertWanted(
             key="duplicate_dag",
             rule="duplicate_dag",
-            severity="critical",
             text=f"{plural(len(found), 'DAG')} twice in the queue since {at(min(dag.first_seen for *_, dag in found))}"
             f" ({which}). Both write the same files. End the one that is not followed, in the queue, by its job id;"
             " nothing of it is counted here",

@@ -125,7 +125,6 @@ def unsafe_alerts(policy: Policy) -> list[AlertWanted]:
         AlertWanted(
             key="skipto_unsafe",
             rule="skipto_unsafe",
-            severity="warning",
             text='postproc.skipto = "upstream": post-processing starts where the older automation would. UNSAFE: runs'
             ' die, or leave out exposures that became ready later. Set it to "evidence" in daemon.toml',
         )

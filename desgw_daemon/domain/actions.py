@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import datetime
 
 from desgw_daemon.domain.states import ExposureState, Ready
 
@@ -150,17 +150,18 @@ class WaitSeason:
         return f"wait season {self.season}: {self.reason}"
 
 
-Severity = Literal["info", "warning", "critical"]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertWanted:
-    """An alert that should be up now. key tells one root cause from another; text says what to do."""
+    """An alert that should be up now. key tells one root cause from another; text says what to do.
+
+    rule: a name of the catalogue, which says how grave it is. since: when the cause began, where that is known; else it
+    is when this was first wanted.
+    """
 
     key: str
     rule: str
-    severity: Severity
     text: str
+    since: datetime | None = None
     season: int | None = None
     nite: str | None = None
     expnum: int | None = None

@@ -7,12 +7,37 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from desgw_daemon.domain.alertrules import RULES, AlertRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPolicy:
+    """When something is an alert, and how often it is told; see [alerts] of daemon.toml."""
+
+    repeat_after: timedelta = timedelta(hours=4)
+    repeat_at_most: timedelta = timedelta(days=1)
+    stalled_factor: float = 5.0
+    step_failures: int = 20
+    host_failures: int = 10
+    leftovers_after: timedelta = timedelta(hours=2)
+    idle_after: timedelta = timedelta(hours=2)
+    #: Bytes.
+    min_free: int = 5 * 1024**3
+    clock_jump: timedelta = timedelta(seconds=30)
+    max_restarts: int = 3
+    #: The catalogue, as daemon.toml has changed it.
+    rules: Mapping[str, AlertRule] = field(default_factory=lambda: RULES)
+    #: Rules on trial: told to nobody.
+    on_trial: frozenset[str] = frozenset()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Caps, thresholds and times; the defaults are those of the shipped daemon.toml."""
 
     poll_interval: timedelta = timedelta(seconds=60)
+    #: A folder that hangs is looked at again at growing intervals, up to this.
+    aside_at_most: timedelta = timedelta(minutes=10)
     recheck: timedelta = timedelta(hours=1)
 
     dagmaker_max_at_once: int = 5
@@ -77,3 +102,5 @@ class Policy:
     postproc_silent_after_step: Mapping[int, timedelta] = field(
         default_factory=lambda: {2: timedelta(hours=8), 5: timedelta(hours=8)}
     )
+
+    alerts: AlertPolicy = AlertPolicy()

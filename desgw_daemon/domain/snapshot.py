@@ -279,6 +279,8 @@ class Exposure:
     as_of: datetime | None = None
     unseen_since: datetime | None = None
     unseen_problem: str | None = None
+    #: The last look at it, when that one hung.
+    hung_at: datetime | None = None
     #: Since when exposures.list, which could be read, is known to have no line for it.
     unlisted_since: datetime | None = None
     #: Since when the blacklist of post-processing names it.

@@ -92,6 +92,16 @@ class RefreshState(StrEnum):
     FAILED = "failed"
 
 
+class DeliveryState(StrEnum):
+    """A message on its way to people, by one channel."""
+
+    WAITING = "waiting"  # for its turn, for the next try, or for room in the hour
+    SENDING = "sending"  # handed to a process, whose answer is not known yet
+    SENT = "sent"
+    DIGESTED = "digested"  # its words went out in another message
+    TOO_OLD = "too_old"  # it could not be delivered in time
+
+
 class Ready(StrEnum):
     """Whether an exposure may go on to post-processing."""
 

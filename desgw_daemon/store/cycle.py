@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from desgw_daemon.domain.actions import AlertWanted
+from desgw_daemon.domain.alertrules import AlertRule
 from desgw_daemon.store.load import table
 from desgw_daemon.store.tables import AlertRow, PollRow
 
@@ -65,7 +66,9 @@ class Telling:
     expnum: int | None
 
 
-def set_alerts(connection: Connection, wanted: Sequence[AlertWanted], *, at: datetime) -> None:
+def set_alerts(
+    connection: Connection, wanted: Sequence[AlertWanted], rules: Mapping[str, AlertRule], *, at: datetime
+) -> None:
     """Raise what is not up yet, refresh the text of what is, clear what has gone."""
     rows = table(AlertRow)
     up = {row["key"]: row for row in connection.execute(select(rows).where(rows.c.cleared_at.is_(None))).mappings()}
@@ -75,11 +78,12 @@ def set_alerts(connection: Connection, wanted: Sequence[AlertWanted], *, at: dat
                 insert(rows).values(
                     key=alert.key,
                     rule=alert.rule,
-                    severity=alert.severity,
+                    severity=rules[alert.rule].severity,
                     text=alert.text,
                     season=alert.season,
                     nite=alert.nite,
                     expnum=alert.expnum,
+                    since=alert.since or at,
                     raised_at=at,
                     times_told=0,
                 )

@@ -251,6 +251,7 @@ def _exposure(
         as_of=row["as_of"],
         unseen_since=row["unseen_since"],
         unseen_problem=row["unseen_problem"],
+        hung_at=row["hung_at"],
         unlisted_since=row["unlisted_since"],
         blacklisted_since=row["blacklisted_since"],
         disagreement=row["disagreement"],

@@ -43,7 +43,8 @@ SELECT {_WHOSE}, e.state, e.held <> 0 AS held, e.hold_reason, e.watch_only <> 0 
   coalesce(sum(c.state = 'lost'), 0) AS ccds_lost,
   e.forcefiles_expected, e.forcefiles_found, e.forcefiles_missing, e.forcefiles_surplus,
   {_utc("e.since")}, {_utc("e.queued_at")}, e.added_by, {_utc("e.news_at")}, {_utc("e.as_of")},
-  {_utc("e.unseen_since")}, e.unseen_problem, {_utc("e.unlisted_since")}, {_utc("e.blacklisted_since")},
+  {_utc("e.unseen_since")}, e.unseen_problem, {_utc("e.hung_at")}, {_utc("e.unlisted_since")},
+  {_utc("e.blacklisted_since")},
   e.disagreement, {_utc("e.disagreement_since")},
   e.id AS exposure_id
 FROM exposure e LEFT JOIN ccd c ON c.exposure_id = e.id
@@ -135,9 +136,35 @@ SELECT s.value AS reason, s.who, {_utc("s.at")}
 FROM setting s WHERE s.key = 'paused'
 """,
     "v_alert": f"""
-SELECT a.key, a.rule, a.severity, a.text, a.season, a.nite, a.expnum, {_utc("a.raised_at")}, {_utc("a.cleared_at")},
-  a.times_told
+SELECT a.id, a.key, a.rule, a.severity, a.text, a.season, a.nite, a.expnum, {_utc("a.since")}, {_utc("a.raised_at")},
+  {_utc("a.cleared_at")}, a.active, a.times_told, {_utc("a.told_at")}, a.told_text, {_utc("a.acked_at")}, a.acked_by,
+  a.ack_reason
 FROM alert a
+""",
+    "v_alert_pending": f"""
+SELECT p.key, p.rule, p.severity, p.text, {_utc("p.since")}, p.muted_by
+FROM alert_pending p
+""",
+    "v_silence": f"""
+SELECT s.id, s.what, {_utc("s.at")}, {_utc("s.until")}, {_utc("s.ended_at")}, s.who, s.reason
+FROM silence s
+""",
+    "v_delivery": f"""
+SELECT d.id, d.channel, d.kind, d.alert_id, a.key, d.severity, d.title, d.body, {_utc("d.at")}, d.state, d.tries,
+  {_utc("d.next_at")}, {_utc("d.ended_at")}, d.problem, d.digest_id
+FROM delivery d LEFT JOIN alert a ON a.id = d.alert_id
+""",
+    "v_checkup": f"""
+SELECT c.name, c.outcome, c.text, c.todo, {_utc("c.at")}
+FROM checkup c
+""",
+    "v_daemon_run": f"""
+SELECT d.id, {_utc("d.started_at")}, {_utc("d.stopped_at")}, d.pid, d.version, d.stopped
+FROM daemon_run d
+""",
+    "v_stuck_process": f"""
+SELECT s.pid, s.tree, s.what, {_utc("s.since")}
+FROM stuck_process s
 """,
     "v_history": f"""
 SELECT t.id, {_utc("t.at")}, t.kind, t.subject, coalesce(e.season, t.season) AS season, e.nite, e.expnum, t.ccd,
@@ -147,7 +174,8 @@ FROM "transition" t LEFT JOIN exposure e ON e.id = t.exposure_id
     "v_poll": f"""
 SELECT p.id, {_utc("p.started_at")}, {_utc("p.ended_at")}, p.exposures, p.listings, p.stats, p.reads,
   p.look_seconds, p.unseen, p.pnfs_problem, p.engine_problem, p.engine_calls, p.workflow_problem,
-  p.making_problem, p.credential_problem, p.actions, p.error
+  p.making_problem, p.credential_problem, p.actions, p.error, p.postprocessing_problem, p.part_errors, p.seconds,
+  p.clock_jump, p.free_bytes, p.stuck
 FROM poll p
 """,
     "v_season": f"""

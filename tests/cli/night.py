@@ -12,6 +12,7 @@ from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.plan import plan
 from desgw_daemon.decide.readiness import count_forcefiles
 from desgw_daemon.domain.actions import Move, Wait
+from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile
@@ -213,4 +214,4 @@ class Night:
             cost = {"exposures": 22, "listings": 214, "stats": 90, "look_seconds": 1.7, "pnfs_problem": problem}
             write_poll(self.connection, poll, {**cost, "ended_at": begun + timedelta(seconds=3), "actions": 44})
         snapshot = with_circumstances(self.connection, load_snapshot(self.connection))
-        set_alerts(self.connection, wanted_alerts(snapshot, self.policy, until), at=until)
+        set_alerts(self.connection, wanted_alerts(snapshot, self.policy, until), RULES, at=until)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from desgw_daemon.domain.actions import AlertWanted
+from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.report.handover import read_handover
 from desgw_daemon.report.handovertext import as_markdown
@@ -55,9 +56,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         move_run(connection, run, RunState.RUNNING, at=clock(9), why="started", started_at=clock(9))
         (run,) = (r for r in load_runs(connection) if r.number == 3)
         move_run(connection, run, RunState.DONE, at=clock(10), why="ended", ended_at=clock(10), result="candidates")
-        alert = AlertWanted(key="k", rule="postproc_left_out", severity="warning", text=ALERT, season=SEASON)
-        other = AlertWanted(key="o", rule="postproc_failed", severity="critical", text="of another", season=2208)
-        set_alerts(connection, [alert, other], at=clock(9))
+        alert = AlertWanted(key="k", rule="postproc_left_out", text=ALERT, season=SEASON)
+        other = AlertWanted(key="o", rule="postproc_failed", text="of another", season=2208)
+        set_alerts(connection, [alert, other], RULES, at=clock(9))
     engine.dispose()
     return path
 

@@ -30,7 +30,7 @@ BAD_FILES = (
         "dagmaker.prefix or htcondor.prefix or",
     ),
     Bad("like one elsewhere", "[poll]\nmax_in_fligth = 2", "poll.max_in_fligth", "submit.max_in_flight?"),
-    Bad("key like none", "[alerts]\nxyz = 1", "alerts.xyz", "the keys of [alerts] are repeat_after"),
+    Bad("key like none", "[alerts]\nxyz = 1", "alerts.xyz", "the keys of [alerts] are channels"),
     Bad("key with a dash", "[poll]\ncalls-at-once = 5", "poll.calls-at-once", "did you mean poll.calls_at_once?"),
     Bad("key in capitals", "[poll]\nINTERVAL = 5", "poll.INTERVAL", "did you mean poll.interval?"),
     Bad("section misspelt", "[readyness]\nsettle = 5", "readyness", "did you mean [readiness]?"),

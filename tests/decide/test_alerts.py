@@ -9,6 +9,7 @@ import pytest
 
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.domain.actions import AlertWanted
+from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import CcdState, ExposureState, Ready, RunState, SubmissionState
 from tests.decide.build import (
@@ -43,7 +44,7 @@ class TestSilence:
         silent = {what: (START, "no answer")}
         assert up(now=after(seconds=59), **silent) == {}
         (alert,) = up(now=after(seconds=60), **silent).values()
-        assert (alert.key, alert.severity) == (what, "critical")
+        assert (alert.key, RULES[alert.rule].severity) == (what, "critical")
         assert "since 2026-11-22T00:00:00Z: no answer" in alert.text
         assert up() == {}
 
@@ -56,7 +57,7 @@ class TestCredential:
     def test_bad(self) -> None:
         assert up(exposure(), now=after(seconds=59), credential_bad=self.BAD) == {}
         alert = up(exposure(), now=after(seconds=60), credential_bad=self.BAD)["credential"]
-        assert (alert.rule, alert.severity) == ("credential", "critical")
+        assert (alert.rule, RULES[alert.rule].severity) == ("credential", "critical")
         assert "since 2026-11-22T00:00:00Z (1 exposure in line): there is no bearer token /tmp/bt" in alert.text
 
     def test_soon(self) -> None:

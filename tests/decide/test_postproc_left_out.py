@@ -10,6 +10,7 @@ import pytest
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.postproc_members import without
 from desgw_daemon.domain.actions import Move, StartPostproc, Wait
+from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import CcdState, ExposureState, Ready, RunState
 from tests.decide.build import (
@@ -71,7 +72,7 @@ class TestMissingFolders:
 
     def test_an_alert_says_so(self) -> None:
         (alert,) = wanted_alerts(snapshot(ready(1), self.without_files()), POLICY, NOW)
-        assert (alert.key, alert.severity) == (f"postproc_left_out:{SEASON}", "warning")
+        assert (alert.key, RULES[alert.rule].severity) == (f"postproc_left_out:{SEASON}", "warning")
         assert self.WHY in alert.text
         assert wanted_alerts(snapshot(ready(1), self.without_files()), MAKE, NOW) == ()
 

@@ -11,6 +11,7 @@ import pytest
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.backoff import retry_of
 from desgw_daemon.domain.actions import AlertWanted
+from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.snapshot import Exposure, SubmitTry
 from desgw_daemon.domain.states import ENDED, ExposureState, SubmissionState
 from tests.decide.build import (
@@ -44,7 +45,7 @@ class TestBreaker:
 
     def test_up(self) -> None:
         (alert,) = up(*self.LINE, tries=self.TRIES).values()
-        assert (alert.key, alert.severity) == ("submit_breaker", "critical")
+        assert (alert.key, RULES[alert.rule].severity) == ("submit_breaker", "critical")
         assert alert.text == (
             "the last 5 submissions failed for the same cause (no_schedd), from 2026-11-21T23:56:00Z to"
             " 2026-11-22T00:00:00Z: No schedds satisfying the constraint were found. 6 DAGs wait for that:"
@@ -130,7 +131,7 @@ class TestHeld:
         night = (self.held(1), self.held(2), self.held(3, held_since=after(hours=1)))
         assert up(*night, now=after(hours=1, minutes=59)) == {}
         (alert,) = up(*night, now=after(hours=2)).values()
-        assert (alert.key, alert.severity) == ("dag_held", "critical")
+        assert (alert.key, RULES[alert.rule].severity) == ("dag_held", "critical")
         assert alert.text == (
             f"2 DAGs held for more than 2 h: {EXPNUM} (job local.1, since 2026-11-22T00:00:00Z), {EXPNUM + 1} (job"
             " local.2, since 2026-11-22T00:00:00Z). The queue's reason: Job credentials are not available. Others have"
@@ -181,5 +182,5 @@ class TestDuplicate:
         mine = submitted()
         twin = foreign(tag=mine.submissions[0].tag, job_id="local.7", first_seen=after(minutes=1))
         (alert,) = up(mine, foreign_dags=(twin,)).values()
-        assert (alert.key, alert.severity) == ("duplicate_dag", "critical")
+        assert (alert.key, RULES[alert.rule].severity) == ("duplicate_dag", "critical")
         assert f"({EXPNUM}: local.1 is followed, and local.7 is there too)" in alert.text

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.skipto import MAY_BE_EMPTY, STARTS, as_upstream
+from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.facts import EvidenceFile, PostprocEvidence, SeasonTrace
 from desgw_daemon.domain.snapshot import PostprocRun
 from desgw_daemon.domain.states import RunState
@@ -334,7 +335,7 @@ class TestUpstream:
 
     def test_alert(self) -> None:
         (alert,) = wanted_alerts(snapshot(), self.POLICY, after(hours=1))
-        assert (alert.rule, alert.severity) == ("skipto_unsafe", "warning")
+        assert (alert.rule, RULES[alert.rule].severity) == ("skipto_unsafe", "warning")
         assert "UNSAFE" in alert.text
         assert wanted_alerts(snapshot(), POLICY, after(hours=1)) == ()
 

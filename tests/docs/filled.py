@@ -21,6 +21,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from desgw_daemon.domain.actions import AlertWanted
+from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile, Submission
 from desgw_daemon.domain.states import CcdState, ExposureState, MakingState, RunState, SubmissionState
@@ -243,13 +244,10 @@ class Story:
 
     def cycles(self) -> None:
         """A cycle every ten minutes; /pnfs is silent from 02:20 to 02:40; the alerts of the night; a pause."""
-        silent = AlertWanted(
-            key="pnfs_silent", rule="pnfs_silent", severity="critical", text="/pnfs cannot be seen since 02:20"
-        )
+        silent = AlertWanted(key="pnfs_silent", rule="pnfs_silent", text="/pnfs cannot be seen since 02:20")
         needs = AlertWanted(
             key="exposure_attention:5",
             rule="exposure_attention",
-            severity="warning",
             text="exposure 1400103 r needs a person: 45 of 59 CCDs complete",
             season=SEASON,
             nite=NITE,
@@ -275,7 +273,7 @@ class Story:
                 },
             )
             up = ([silent] if away else []) + ([needs] if at >= clock(2, 31) else [])
-            set_alerts(self._connection, up, at=at)
+            set_alerts(self._connection, up, RULES, at=at)
         pause(self._connection, who="observer", why="disk of gw_workflow is nearly full", at=clock(7, 50))
 
     def whole(self, expnum: int) -> Exposure:

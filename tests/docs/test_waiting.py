@@ -37,7 +37,9 @@ SAID = sorted(
         if key.split(".")[0] in SECTIONS
     }
 )
-SPANS = [key for key in keys() if isinstance(value_of(DEFAULTS, key), timedelta)]
+#: Spans that are no wait: by how much a clock may be set.
+NO_WAIT = {"alerts.clock_jump"}
+SPANS = [key for key in keys() if isinstance(value_of(DEFAULTS, key), timedelta) and key not in NO_WAIT]
 
 
 def as_value(text: str, like: object) -> object:
