@@ -29,11 +29,14 @@ from desgw_daemon.config.changes import changed
 from desgw_daemon.config.loading import Loaded, reload
 from desgw_daemon.config.model import Config, keys, needs_restart, value_of
 from desgw_daemon.config.watch import ConfigWatch, FolderWatch, LocalWatch
+from desgw_daemon.daemon.after_cycle import AfterCycle, Committed
+from desgw_daemon.daemon.service import EXTEND_EVERY, Service
 from desgw_daemon.daemon.tick import tick
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.errors import ConfigError
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log
+from desgw_daemon.report.sdnotify import Notifier
 from desgw_daemon.wiring import build
 
 #: A cycle that is under way when the daemon is to stop gets this long. What is cut off then is taken up at the next
@@ -55,6 +58,9 @@ class Daemon:
         self._log = log
         self._clock = clock
         self._house = build(loaded.config, database, clock, source=loaded.source)
+        self._service = Service(notifier=Notifier.of(os.environ), log=log)
+        self._after = AfterCycle(log=log)
+        self._after.add("the word to systemd", self._service.cycle_done)
         self._stop = threading.Event()
         self._look_at_config = threading.Event()
         #: When cycles are wanted beside the regular ones. Shared by watchers, signals and cycles: its steps are atomic.
@@ -103,8 +109,11 @@ class Daemon:
                 f"desgw-daemon works on {config.paths.state}, a cycle every {config.poll.interval.total_seconds():g} s",
                 pid=os.getpid(),
             )
+            self._service.starting(config)
             self._scheduler.start()
-            self._stop.wait()
+            while not self._stop.wait(EXTEND_EVERY.total_seconds()):
+                self._service.still_starting()
+            self._service.stopping()
             self._scheduler.shutdown(wait=False)
         finally:
             watch.stop()
@@ -127,8 +136,13 @@ class Daemon:
             self._forget_wanted(datetime.now(UTC))
             if self._look_at_config.is_set() or self._unwatched:
                 self._look_at_config.clear()
-                self._take_config()
-            tick(self._house, self._log, clock=self._clock, more_alerts=self._own_alerts())
+                self._service.reloading()
+                try:
+                    self._take_config()
+                finally:
+                    self._service.reloaded(self._loaded.config)
+            done = tick(self._house, self._log, clock=self._clock, more_alerts=self._own_alerts())
+            self._after.run(Committed(number=done.number, at=done.at, house=self._house))
             self._overrun_told = self._overrun
 
     def _config_may_have_changed(self) -> None:
@@ -197,6 +211,7 @@ class Daemon:
 
     def _on_error(self, event: JobExecutionEvent) -> None:
         error = event.exception
+        self._service.cycle_failed(str(error.orig if isinstance(error, DatabaseError) else error))
         if isinstance(error, DatabaseError):
             self._log.error(
                 Event.DATABASE_ERROR,

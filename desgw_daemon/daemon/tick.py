@@ -43,8 +43,10 @@ _KEEP_POLLS: Final = timedelta(days=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickResult:
-    """What a cycle did: the actions of its plan, and what went wrong in carrying them out."""
+    """What a cycle did: its number (poll.id), the actions of its plan, and what went wrong in carrying them out."""
 
+    number: int
+    at: datetime
     actions: tuple[Action, ...]
     errors: tuple[str, ...]
     listings: int
@@ -93,7 +95,7 @@ def tick(
         stats=calls.stats,
         reads=calls.reads,
     )
-    return TickResult(actions=actions, errors=errors, listings=calls.listings, spent=spent)
+    return TickResult(number=poll_id, at=now, actions=actions, errors=errors, listings=calls.listings, spent=spent)
 
 
 def _blacklist(house: House, snapshot: Snapshot) -> frozenset[int] | None:

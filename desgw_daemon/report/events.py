@@ -27,6 +27,8 @@ class Event(StrEnum):
     ACTION_FAILED = "action_failed", "One action of a cycle failed; the others were carried out."
     CYCLE_FAILED = "cycle_failed", "A cycle ended with an error that nobody has foreseen; the next one tries again."
     CYCLE_OVERRUN = "cycle_overrun", "A cycle took longer than poll.interval; the next one comes later."
+    AFTER_CYCLE_FAILED = "after_cycle_failed", "Something that is done after each cycle failed; the cycle stands."
+    WATCHDOG_WIDENED = "watchdog_widened", "systemd's watchdog was shorter than a healthy cycle may take."
     PAUSED = "paused", "A person has paused the daemon: nothing new is made, submitted or started."
     RESUMED = "resumed", "A person has ended the pause."
     DATABASE_ERROR = "database_error", "The database could not be read or written; the cycle was given up."
