@@ -17,7 +17,7 @@ from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.names import NOOVERLAPS
 from desgw_daemon.domain.nightfacts import Failures
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Snapshot
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import CcdState, ExposureState
 
 #: No failure for so long, and a host or a step is no alert any more.
@@ -51,18 +51,30 @@ def failure_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> Explain
     hosts, rest = _split(rest, _host, many(policy.alerts.host_failures))
     steps, rest = _split(rest, _step, many(policy.alerts.step_failures))
     lost, _ = _split(rest, _lost, lambda group: not all(failure.over for failure in group))
+    waiting = _too_few(snapshot, policy)
     explained: Counter[int] = Counter()
     for groups in (hosts, everywhere, steps, lost):
         for failure in (failure for group in groups.values() for failure in group):
             explained[failure.exposure_id] += failure.count
     return Explained(
         (
-            *(_host_alert(snapshot, host, group) for host, group in hosts.items()),
-            *(_step_alert(snapshot, *key, group) for key, group in (everywhere | steps).items()),
-            *(_lost_alert(snapshot, key, group) for key, group in lost.items()),
+            *(_host_alert(host, group, waiting) for host, group in hosts.items()),
+            *(_step_alert(*key, group, waiting) for key, group in (everywhere | steps).items()),
+            *(_lost_alert(key, group, waiting) for key, group in lost.items()),
         ),
         explained,
     )
+
+
+def _too_few(snapshot: Snapshot, policy: Policy) -> list[Exposure]:
+    """The exposures in attention that have too few complete CCDs."""
+    complete = snapshot.facts.complete
+    return [
+        exposure
+        for exposure in snapshot.exposures
+        if exposure.state is ExposureState.ATTENTION
+        and complete.get(exposure.id, policy.min_complete_ccds) < policy.min_complete_ccds
+    ]
 
 
 def _split(
@@ -110,18 +122,18 @@ def _on_one_host(group: Iterable[Failures]) -> bool:
     return max(hosts.values(), default=0) >= _ONE_HOST * everything
 
 
-def _host_alert(snapshot: Snapshot, host: str, group: Sequence[Failures]) -> AlertWanted:
+def _host_alert(host: str, group: Sequence[Failures], waiting: Sequence[Exposure]) -> AlertWanted:
     what = tally(_spelt(group))
     return AlertWanted(
         key=f"host_failures:{host}",
         rule="host_failures",
         text=f"{plural(_count(group), 'CCD')} of {_whose(group)} failed or were lost on the host {host} ({what}), the"
         f" last at {at(_newest(group))}: it may be a black hole. Tell the people of the grid its name, and exclude it"
-        f" in dagmaker.rc{_in_attention(snapshot, group)}",
+        f" in dagmaker.rc{_in_attention(group, waiting)}",
     )
 
 
-def _step_alert(snapshot: Snapshot, nite: _Nite, step: str, group: Sequence[Failures]) -> AlertWanted:
+def _step_alert(nite: _Nite, step: str, group: Sequence[Failures], waiting: Sequence[Exposure]) -> AlertWanted:
     name = step.removesuffix(".FAIL")
     return AlertWanted(
         key=f"step_failures:{nite[0]}:{nite[1]}:{name}",
@@ -130,11 +142,11 @@ def _step_alert(snapshot: Snapshot, nite: _Nite, step: str, group: Sequence[Fail
         nite=nite[1],
         text=f"{plural(_count(group), 'CCD')} of nite {nite[1] or 'unknown'} failed at {name} ({_whose(group)}), the"
         f" last at {at(_newest(group))}. Read one of their logs: a template, a parameter or a program is wrong"
-        f"{_in_attention(snapshot, group)}",
+        f"{_in_attention(group, waiting)}",
     )
 
 
-def _lost_alert(snapshot: Snapshot, nite: _Nite, group: Sequence[Failures]) -> AlertWanted:
+def _lost_alert(nite: _Nite, group: Sequence[Failures], waiting: Sequence[Exposure]) -> AlertWanted:
     first = min(failure.expnum for failure in group)
     return AlertWanted(
         key=f"ccds_lost:{nite[0]}:{nite[1]}",
@@ -143,7 +155,7 @@ def _lost_alert(snapshot: Snapshot, nite: _Nite, group: Sequence[Failures]) -> A
         nite=nite[1],
         text=f"{plural(_count(group), 'CCD')} of nite {nite[1] or 'unknown'} left no sign ({_whose(group)}):"
         f" `desgw-daemon status {first}` names the job, the host and the exit code of each. Where enough CCDs are"
-        f" complete it goes on without them{_in_attention(snapshot, group)}",
+        f" complete it goes on without them{_in_attention(group, waiting)}",
     )
 
 
@@ -158,13 +170,13 @@ def _whose(group: Iterable[Failures]) -> str:
     return f"{plural(len(expnums), 'exposure')}: {some(map(str, expnums))}"
 
 
-def _in_attention(snapshot: Snapshot, group: Iterable[Failures]) -> str:
+def _in_attention(group: Iterable[Failures], waiting: Iterable[Exposure]) -> str:
     """Which of their exposures need a person because of it."""
     ids = {failure.exposure_id for failure in group}
-    waiting = [e for e in snapshot.exposures if e.id in ids and e.state is ExposureState.ATTENTION]
-    if not waiting:
+    mine = [exposure for exposure in waiting if exposure.id in ids]
+    if not mine:
         return ""
     return (
-        f". {plural(len(waiting), 'exposure')} of these wait for a person ({some(str(e.expnum) for e in waiting)}):"
-        f" `desgw-daemon queue retry {waiting[0].expnum}` when the cause is mended"
+        f". Too few are complete of {plural(len(mine), 'exposure')}, for a person to decide"
+        f" ({some(str(e.expnum) for e in mine)}): `desgw-daemon queue retry {mine[0].expnum}` when the cause is mended"
     )

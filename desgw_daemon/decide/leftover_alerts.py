@@ -59,4 +59,4 @@ def _files(found: Sequence[Leftover], what: str) -> str:
 def _held(found: Sequence[Leftover], stopped: set[int]) -> str:
     """Which exposures wait for a person because of them."""
     held = sorted({leftover.expnum for leftover in found if leftover.exposure_id in stopped})
-    return f"{plural(len(held), 'exposure')} wait for that: {some(map(str, held))}. " if held else ""
+    return f"Waiting for that: {plural(len(held), 'exposure')} ({some(map(str, held))}). " if held else ""

@@ -82,8 +82,8 @@ def _idle(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterator[AlertWa
     yield AlertWanted(
         key="idle_night",
         rule="idle_night",
-        text=f"nothing was made, submitted, seen or ended since {at(last)}, although"
-        f" {plural(len(waiting), 'exposure')} wait in line: {some(str(e.expnum) for e in waiting)}"
+        text=f"nothing was made, submitted, seen or ended since {at(last)}, with"
+        f" {plural(len(waiting), 'exposure')} in line: {some(str(e.expnum) for e in waiting)}"
         f" ({plural(flying, 'DAG')} in flight). `desgw-daemon plan` says what each waits for;"
         f" {waiting[0].expnum}: {waiting[0].reason}",
     )

@@ -143,7 +143,10 @@ class TestCcdsLost:
         """They are in this alert, and in no other."""
         stuck = exposure(state=ExposureState.ATTENTION)
         (alert,) = up(stuck, failures=(replace(self.LOST[0], count=12),), complete={1: 47}).values()
-        assert alert.rule == "ccds_lost" and "1 exposure of these wait for a person (1200201)" in alert.text
+        assert (
+            alert.rule == "ccds_lost"
+            and "Too few are complete of 1 exposure, for a person to decide (1200201)" in alert.text
+        )
 
     def test_it_is_not_all(self) -> None:
         """With other troubles besides it needs a person for these, too."""
@@ -183,7 +186,7 @@ class TestExposureAttention:
     def test_in_the_alert_of_a_host(self) -> None:
         stuck = exposure(state=ExposureState.ATTENTION, reason="40 of 59")
         (alert,) = up(stuck, complete={1: 40}, failures=(failed(19),)).values()
-        assert alert.rule == "host_failures" and "wait for a person (1200201)" in alert.text
+        assert alert.rule == "host_failures" and "for a person to decide (1200201)" in alert.text
 
     def test_an_old_attempt_is_not_the_cause(self) -> None:
         stuck = exposure(attempt=2, state=ExposureState.ATTENTION, makings=(making(),), reason="x")
@@ -248,7 +251,7 @@ class TestSurplusFiles:
     def test_an_exposure_waits(self) -> None:
         stuck = ready(state=ExposureState.ATTENTION, forcefiles_surplus=("a.fits",), ready="no")
         (alert,) = up(stuck, leftovers=(leftover("surplus"),), complete={1: 59}, now=after(minutes=1)).values()
-        assert alert.rule == "surplus_files" and "1 exposure wait for that: 1200201" in alert.text
+        assert alert.rule == "surplus_files" and "Waiting for that: 1 exposure (1200201)" in alert.text
 
 
 class TestZeroSizeFiles:
@@ -333,7 +336,7 @@ class TestIdleNight:
         whole = snapshot(waiting)
         (alert,) = wanted_alerts(whole, POLICY, after(hours=2, seconds=1))
         assert alert.rule == "idle_night" and RULES["idle_night"].severity == "critical"
-        assert "since 2026-11-22T00:00:01Z" in alert.text and "1 exposure wait in line: 1200201" in alert.text
+        assert "since 2026-11-22T00:00:01Z" in alert.text and "1 exposure in line: 1200201" in alert.text
 
     @pytest.mark.parametrize(
         "subject",
