@@ -44,7 +44,10 @@ _KEEP_POLLS: Final = timedelta(days=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickResult:
-    """What a cycle did: its number (poll.id), the actions of its plan, and what went wrong in carrying them out."""
+    """What a cycle did: its number (poll.id), the actions of its plan, and what went wrong in carrying them out.
+
+    credential_until: when the credential ends; None without a good one.
+    """
 
     number: int
     at: datetime
@@ -52,6 +55,7 @@ class TickResult:
     errors: tuple[str, ...]
     listings: int
     spent: timedelta
+    credential_until: datetime | None = None
 
 
 def tick(
@@ -96,7 +100,15 @@ def tick(
         stats=calls.stats,
         reads=calls.reads,
     )
-    return TickResult(number=poll_id, at=now, actions=actions, errors=errors, listings=calls.listings, spent=spent)
+    return TickResult(
+        number=poll_id,
+        at=now,
+        actions=actions,
+        errors=errors,
+        listings=calls.listings,
+        spent=spent,
+        credential_until=followed.credential_until,
+    )
 
 
 def _blacklist(house: House, snapshot: Snapshot) -> frozenset[int] | None:
