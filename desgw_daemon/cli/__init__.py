@@ -24,5 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "postproc": ("postproc", "skipto"),
     "config": ("config",),
     "db": ("db",),
+    "install_service": ("install-service",),
+    "logs": ("logs",),
     "demo": ("demo",),
 }
