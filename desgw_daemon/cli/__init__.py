@@ -25,5 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "postproc": ("postproc", "skipto"),
     "config": ("config",),
     "db": ("db",),
+    "install_service": ("install-service",),
+    "logs": ("logs",),
     "demo": ("demo",),
 }
