@@ -36,6 +36,7 @@ from desgw_daemon.store.cycle import begin_poll, forget_polls, write_poll
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.load import lacking_folders, load_snapshot
 from desgw_daemon.store.nightfacts import load_night_facts
+from desgw_daemon.store.stuck import known_stuck, record_stuck
 from desgw_daemon.wiring import House
 
 #: Cycles are kept for this long.
@@ -70,6 +71,8 @@ def tick(
     begun = time.monotonic()
     with writing(house.database) as connection:
         poll_id = begin_poll(connection, at=now)
+        house.abandoned.take_over(known_stuck(connection))
+        record_stuck(connection, house.abandoned.living())
     intake = take_in(house, log, now)
     with reading(house.database) as connection:
         snapshot = load_snapshot(connection, scope="open")
@@ -80,6 +83,8 @@ def tick(
     with writing(house.database) as connection:
         record_followed(connection, followed, now)
         record_looked(connection, snapshot, looked, house.policy, now)
+        record_stuck(connection, stuck := house.abandoned.living())
+        write_poll(connection, poll_id, {"stuck": len(stuck)})
         if blacklist is not None:
             record_blacklist(connection, blacklist, at=now)
         _write_cost(connection, poll_id, looked, followed, intake.workflow_problem)
