@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from desgw_daemon.daemon.inbox import InboxOutcome, take_lists
+from desgw_daemon.daemon.parts import Part, Parts
 from desgw_daemon.daemon.resolving import refusal
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ExposureState
@@ -29,13 +30,23 @@ class Intake:
     inbox_ignored: tuple[str, ...]
 
 
-def take_in(house: House, log: Log, now: datetime) -> Intake:
+def take_in(house: House, log: Log, now: datetime, parts: Parts) -> Intake:
     """Take the inbox's lists, and give waiting exposures their data."""
+    outcome = parts.do(
+        Part.INBOX, lambda: _take_lists(house, log, now), lambda _: InboxOutcome(problems=(), ignored=())
+    )
+    return Intake(
+        workflow_problem=parts.do(Part.EXPOSURES_LIST, lambda: _learn(house, now), lambda _: None),
+        inbox_problems=outcome.problems,
+        inbox_ignored=outcome.ignored,
+    )
+
+
+def _take_lists(house: House, log: Log, now: datetime) -> InboxOutcome:
     try:
-        outcome = take_lists(house, log, now)
+        return take_lists(house, log, now)
     except OSError as error:
-        outcome = InboxOutcome(problems=(f"{error.filename or house.inbox}: {error.strerror}",), ignored=())
-    return Intake(workflow_problem=_learn(house, now), inbox_problems=outcome.problems, inbox_ignored=outcome.ignored)
+        return InboxOutcome(problems=(f"{error.filename or house.inbox}: {error.strerror}",), ignored=())
 
 
 def _learn(house: House, now: datetime) -> str | None:
