@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from desgw_daemon.daemon.acting import Actor
+from desgw_daemon.daemon.alerting import set_alerts
 from desgw_daemon.daemon.following import Followed, follow, record_followed
 from desgw_daemon.daemon.intake import Intake, take_in
 from desgw_daemon.daemon.looking import Looked, look_around, record_looked
@@ -31,7 +32,7 @@ from desgw_daemon.report.history import log_transitions
 from desgw_daemon.report.logs import Log
 from desgw_daemon.store.blacklist import record_blacklist
 from desgw_daemon.store.circumstances import with_circumstances
-from desgw_daemon.store.cycle import begin_poll, forget_polls, set_alerts, write_poll
+from desgw_daemon.store.cycle import begin_poll, forget_polls, write_poll
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.load import lacking_folders, load_snapshot
 from desgw_daemon.wiring import House
@@ -172,8 +173,8 @@ def _report(
         snapshot: Snapshot = with_circumstances(connection, loaded)
         snapshot = replace(snapshot, credential_until=credential_until)
         wanted = (*wanted_alerts(snapshot, house.policy, now), *failed, *more_alerts)
-        set_alerts(connection, wanted, house.policy.alerts.rules, at=now)
+        set_alerts(connection, wanted, house.policy, at=now)
         log_transitions(connection, log)
-        tell_alerts(connection, log, at=now, repeat_after=house.config.alerts.repeat_after)
+        tell_alerts(connection, log, house.policy, at=now)
         forget_polls(connection, before=now - _KEEP_POLLS)
         write_poll(connection, poll_id, {"ended_at": ended, "actions": actions, "error": "; ".join(errors) or None})

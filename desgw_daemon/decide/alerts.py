@@ -26,7 +26,7 @@ _SOON: Final = 1.5
 def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[AlertWanted, ...]:
     """One alert for each root cause."""
     return (
-        *_silent(snapshot, policy, now),
+        *_silent(snapshot),
         *_credential(snapshot, policy, now),
         *postproc_alerts(snapshot, policy, now),
         *unsafe_alerts(policy),
@@ -35,14 +35,14 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *disagreement_alerts(snapshot),
         *_refresh_failed(snapshot),
         *_without_data(snapshot, policy, now),
-        *_paused(snapshot, policy, now),
-        *_unseen(snapshot, policy, now),
+        *_paused(snapshot),
+        *_unseen(snapshot),
     )
 
 
-def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+def _silent(snapshot: Snapshot) -> list[AlertWanted]:
     alerts = []
-    if snapshot.pnfs_silent and now - snapshot.pnfs_silent[0] >= policy.poll_interval:
+    if snapshot.pnfs_silent:
         since, why = snapshot.pnfs_silent
         alerts.append(
             AlertWanted(
@@ -50,9 +50,10 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
                 rule="pnfs_silent",
                 text=f"/pnfs cannot be seen since {at(since)}: {why}. Every CCD keeps its last state; it goes on by"
                 " itself when the mount answers. If it lasts, tell the storage service",
+                since=since,
             )
         )
-    if snapshot.engine_silent and now - snapshot.engine_silent[0] >= policy.poll_interval:
+    if snapshot.engine_silent:
         since, why = snapshot.engine_silent
         alerts.append(
             AlertWanted(
@@ -60,9 +61,10 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
                 rule="engine_silent",
                 text=f"the queue does not answer since {at(since)}: {why}. Nothing is taken for lost, and nothing is"
                 " submitted. Watching, making and post-processing go on; the rest goes on by itself when it answers",
+                since=since,
             )
         )
-    if snapshot.making_blocked and now - snapshot.making_blocked[0] >= policy.poll_interval:
+    if snapshot.making_blocked:
         since, why = snapshot.making_blocked
         alerts.append(
             AlertWanted(
@@ -70,6 +72,7 @@ def _silent(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
                 rule="making_blocked",
                 text=f"no DAG can be made since {at(since)}: {why}. Watching and post-processing go on; making starts"
                 " again by itself when the cause has gone",
+                since=since,
             )
         )
     return alerts
@@ -80,7 +83,7 @@ def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Alert
     waiting = [e for e in snapshot.exposures if e.state in _NEEDS_CREDENTIAL and not e.watch_only and not e.held]
     if not waiting:
         return []
-    if snapshot.credential_bad and now - snapshot.credential_bad[0] >= policy.poll_interval:
+    if snapshot.credential_bad:
         since, why = snapshot.credential_bad
         return [
             AlertWanted(
@@ -88,6 +91,7 @@ def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Alert
                 rule="credential",
                 text=f"nothing is made or submitted since {at(since)} ({plural(len(waiting), 'exposure')} in line):"
                 f" {why}. Watching and post-processing go on; making starts again by itself when it is good",
+                since=since,
             )
         ]
     until = snapshot.credential_until
@@ -137,7 +141,7 @@ def _refresh_failed(snapshot: Snapshot) -> list[AlertWanted]:
 def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
     """Exposures that exposures.list does not know. What keeps it from being refreshed has an alert of its own."""
     waiting = [e for e in snapshot.exposures if lacks_data(e) and now - e.queued_at >= policy.patience]
-    if not waiting or snapshot.making_blocked or failed_refresh(snapshot):
+    if not waiting:
         return []
     return [
         AlertWanted(
@@ -150,30 +154,25 @@ def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Ale
     ]
 
 
-def _paused(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+def _paused(snapshot: Snapshot) -> list[AlertWanted]:
     """A pause that was forgotten is a lost night."""
     since = snapshot.paused_since
-    if since is None or now - since < policy.patience:
+    if since is None:
         return []
     return [
         AlertWanted(
             key="paused",
             rule="paused",
             text=f"everything is paused since {at(since)}: {snapshot.paused_reason}. `desgw-daemon resume` goes on",
+            since=since,
         )
     ]
 
 
-def _unseen(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+def _unseen(snapshot: Snapshot) -> list[AlertWanted]:
     """Folders that cannot be looked at. A /pnfs that cannot be seen at all has an alert of its own."""
-    unseen = [
-        exposure
-        for exposure in snapshot.exposures
-        if is_watched(exposure)
-        and exposure.unseen_since is not None
-        and now - exposure.unseen_since >= policy.unseen_patience
-    ]
-    if not unseen or snapshot.pnfs_silent:
+    unseen = [exposure for exposure in snapshot.exposures if is_watched(exposure) and exposure.unseen_since is not None]
+    if not unseen:
         return []
     since = min(exposure.unseen_since for exposure in unseen if exposure.unseen_since is not None)
     return [
@@ -183,5 +182,6 @@ def _unseen(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWant
             text=f"{plural(len(unseen), 'exposure')} cannot be looked at on /pnfs since {at(since)} or later:"
             f" {some(str(e.expnum) for e in unseen)}. The first: {unseen[0].unseen_problem}. What was known of them"
             " stays, and post-processing starts without them; they go on when they can be seen",
+            since=since,
         )
     ]

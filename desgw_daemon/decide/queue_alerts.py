@@ -1,4 +1,4 @@
-"""Alerts about what is in the queue, or should be. A cause mutes its consequences."""
+"""Alerts about what is in the queue, or should be. What mutes them stands in the catalogue."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _unknown(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
         for exposure, submission in _own(snapshot, SubmissionState.UNKNOWN)
         if now - _last_known(snapshot, submission) >= grace
     ]
-    if not in_doubt or snapshot.engine_silent:
+    if not in_doubt:
         return []
     return [
         AlertWanted(
@@ -66,7 +66,7 @@ def _last_known(snapshot: Snapshot, submission: Submission) -> datetime:
 def _breaker(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
     """Submissions fail one after another, and others wait because of that."""
     waiting = held_back(snapshot)
-    breaker = breaker_of(snapshot, policy) if waiting and not _known_cause(snapshot) else None
+    breaker = breaker_of(snapshot, policy) if waiting else None
     if breaker is None:
         return []
     return [
@@ -81,11 +81,6 @@ def _breaker(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
     ]
 
 
-def _known_cause(snapshot: Snapshot) -> bool:
-    """Nothing is submitted, and people have been told why or have wanted it."""
-    return bool(snapshot.engine_silent or snapshot.paused or snapshot.credential_bad)
-
-
 def _not_taken(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
     """DAGs that the engine does not take, for a cause that should pass."""
     waiting = [
@@ -93,7 +88,7 @@ def _not_taken(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertW
         for exposure, submission in _own(snapshot, SubmissionState.INTENT)
         if not exposure.held and now - submission.intent_at >= policy.patience
     ]
-    if not waiting or _known_cause(snapshot) or breaker_of(snapshot, policy) is not None:
+    if not waiting:
         return []
     first, submission = waiting[0]
     retry = retry_of(snapshot, submission, policy)
@@ -118,7 +113,7 @@ def _stuck(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWante
         begun = submission.intent_at if last is None else last.started_at
         if now - begun >= policy.patience:
             stuck.append((exposure, submission, begun))
-    if not stuck or snapshot.engine_silent:
+    if not stuck:
         return []
     first, submission, begun = stuck[0]
     return [

@@ -310,6 +310,7 @@ _RULES: Final = (
         name="paused",
         severity="warning",
         fires="a pause lasts for long",
+        after=timedelta(hours=1),
         clears="`desgw-daemon resume`",
         todo="`desgw-daemon resume`, if it was forgotten",
     ),

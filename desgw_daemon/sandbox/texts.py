@@ -147,6 +147,20 @@ version = KBOMAG20ALLSKY
 """
 
 
+#: Alerts that wait a minute or two, which are cycles here.
+_DELAYED: Final = (
+    "pnfs_silent",
+    "workflow_silent",
+    "postprocessing_silent",
+    "engine_silent",
+    "making_blocked",
+    "credential",
+    "action_failed",
+    "part_failed",
+    "disk_nearly_full",
+)
+
+
 def _span(value: timedelta) -> str:
     return f'"{round(value / timedelta(milliseconds=1))} ms"'
 
@@ -198,4 +212,7 @@ retries = {watch.postproc_retries}
 retry_after = {_span(watch.postproc_retry_after)}
 python = "{python}"
 host_lock = "locks/postproc-host.lock"
+
+[alerts]
+rules = {{ {", ".join(f"{rule} = {{ after = {_span(watch.interval)} }}" for rule in _DELAYED)} }}
 """

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from desgw_daemon.daemon.alerting import set_alerts
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.plan import plan
 from desgw_daemon.decide.readiness import count_forcefiles
 from desgw_daemon.domain.actions import Move, Wait
-from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile
@@ -20,7 +20,7 @@ from desgw_daemon.domain.states import ENDED, CcdState, MakingState, RunState, S
 from desgw_daemon.store.adding import Wish, add
 from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.claims import claim_making, claim_run, claim_submission, set_reason
-from desgw_daemon.store.cycle import begin_poll, set_alerts, write_poll
+from desgw_daemon.store.cycle import begin_poll, write_poll
 from desgw_daemon.store.journal import move_exposure, move_making, move_run, move_submission
 from desgw_daemon.store.load import load_snapshot
 from desgw_daemon.store.looks import record_forcefile_counts, record_look
@@ -214,4 +214,4 @@ class Night:
             cost = {"exposures": 22, "listings": 214, "stats": 90, "look_seconds": 1.7, "pnfs_problem": problem}
             write_poll(self.connection, poll, {**cost, "ended_at": begun + timedelta(seconds=3), "actions": 44})
         snapshot = with_circumstances(self.connection, load_snapshot(self.connection))
-        set_alerts(self.connection, wanted_alerts(snapshot, self.policy, until), RULES, at=until)
+        set_alerts(self.connection, wanted_alerts(snapshot, self.policy, until), self.policy, at=until)

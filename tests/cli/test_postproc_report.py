@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from desgw_daemon.daemon.alerting import set_alerts
 from desgw_daemon.domain.actions import AlertWanted
-from desgw_daemon.domain.alertrules import RULES
+from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.report.handover import read_handover
 from desgw_daemon.report.handovertext import as_markdown
 from desgw_daemon.store.claims import claim_run
-from desgw_daemon.store.cycle import set_alerts
 from desgw_daemon.store.database import create_or_check, writing
 from desgw_daemon.store.journal import move_run
 from desgw_daemon.store.load import load_runs, load_snapshot
@@ -58,7 +58,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         move_run(connection, run, RunState.DONE, at=clock(10), why="ended", ended_at=clock(10), result="candidates")
         alert = AlertWanted(key="k", rule="postproc_left_out", text=ALERT, season=SEASON)
         other = AlertWanted(key="o", rule="postproc_failed", text="of another", season=2208)
-        set_alerts(connection, [alert, other], RULES, at=clock(9))
+        set_alerts(connection, [alert, other], Policy(), at=clock(9))
     engine.dispose()
     return path
 

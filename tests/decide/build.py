@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from desgw_daemon.decide.alerts import wanted_alerts
+from desgw_daemon.decide.raising import alert_changes
+from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import (
@@ -29,6 +32,12 @@ EXPNUM: Final = 1200201
 BAND: Final = "i"
 #: The evening on which everything began.
 START: Final = datetime(2026, 11, 22, 0, 0, tzinfo=UTC)
+
+
+def raised_of(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
+    """The alerts that are raised at that moment, those of which a cause holds left out."""
+    changes = alert_changes(wanted_alerts(snapshot, policy, now), (), (), policy, now)
+    return [raised.wanted for raised in changes.raised]
 
 
 def after(**span: float) -> datetime:

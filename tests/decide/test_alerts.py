@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.snapshot import Exposure
@@ -20,6 +19,7 @@ from tests.decide.build import (
     after,
     exposure,
     finished,
+    raised_of,
     ready,
     run,
     snapshot,
@@ -31,7 +31,7 @@ from tests.decide.build import (
 
 def up(*exposures: Exposure, now: Any = None, **values: Any) -> dict[str, AlertWanted]:
     """The alerts by their keys."""
-    alerts = wanted_alerts(snapshot(*exposures, **values), POLICY, now or after(minutes=5))
+    alerts = raised_of(snapshot(*exposures, **values), POLICY, now or after(minutes=5))
     assert len({alert.key for alert in alerts}) == len(alerts)
     return {alert.key: alert for alert in alerts}
 
@@ -42,7 +42,7 @@ class TestSilence:
     @pytest.mark.parametrize("what", ["pnfs_silent", "engine_silent", "making_blocked"])
     def test_one_each(self, what: str) -> None:
         silent = {what: (START, "no answer")}
-        assert up(now=after(seconds=59), **silent) == {}
+        assert up(now=after(seconds=50), **silent) == {}
         (alert,) = up(now=after(seconds=60), **silent).values()
         assert (alert.key, RULES[alert.rule].severity) == (what, "critical")
         assert "since 2026-11-22T00:00:00Z: no answer" in alert.text
@@ -55,7 +55,7 @@ class TestCredential:
     BAD = (START, "there is no bearer token /tmp/bt")
 
     def test_bad(self) -> None:
-        assert up(exposure(), now=after(seconds=59), credential_bad=self.BAD) == {}
+        assert up(exposure(), now=after(seconds=50), credential_bad=self.BAD) == {}
         alert = up(exposure(), now=after(seconds=60), credential_bad=self.BAD)["credential"]
         assert (alert.rule, RULES[alert.rule].severity) == ("credential", "critical")
         assert "since 2026-11-22T00:00:00Z (1 exposure in line): there is no bearer token /tmp/bt" in alert.text
@@ -220,7 +220,7 @@ class TestWaitsThatShouldHavePassed:
         ("values", "also"),
         [
             ({"engine_silent": (START, "no answer")}, ["engine_silent"]),
-            ({"paused": True, "paused_reason": "disk full"}, []),
+            ({"paused": True, "paused_reason": "disk full", "paused_since": START}, ["paused"]),
         ],
     )
     def test_a_dag_that_is_not_taken_for_a_known_cause(self, values: dict[str, Any], also: list[str]) -> None:

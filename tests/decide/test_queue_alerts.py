@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.backoff import retry_of
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.alertrules import RULES
@@ -23,6 +22,7 @@ from tests.decide.build import (
     exposure,
     foreign,
     making,
+    raised_of,
     snapshot,
     submission,
     submitted,
@@ -32,7 +32,7 @@ from tests.decide.build import (
 
 def up(*exposures: Exposure, now: Any = None, **values: Any) -> dict[str, AlertWanted]:
     """The alerts by their keys."""
-    alerts = wanted_alerts(snapshot(*exposures, **values), POLICY, now or after(minutes=1))
+    alerts = raised_of(snapshot(*exposures, **values), POLICY, now or after(minutes=1))
     assert len({alert.key for alert in alerts}) == len(alerts)
     return {alert.key: alert for alert in alerts}
 
@@ -69,7 +69,7 @@ class TestBreaker:
         [
             ({"engine_silent": (START, "no answer")}, ["engine_silent"]),
             ({"credential_bad": (START, "it has ended")}, ["credential"]),
-            ({"paused": True, "paused_reason": "disk full"}, []),
+            ({"paused": True, "paused_reason": "disk full", "paused_since": START}, []),
         ],
     )
     def test_another_cause_is_known(self, values: dict[str, Any], also: list[str]) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.plan import plan
 from desgw_daemon.domain.actions import RefreshExposures, Wait
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Refresh, Snapshot
 from desgw_daemon.domain.states import ExposureState, RefreshState
+from tests.decide.build import raised_of
 
 from .build import START, exposure
 
@@ -95,10 +95,10 @@ class TestAlert:
     FAILED = Snapshot(exposures=(unknown(queued_at=START),), refresh=BAD, refresh_failed=BAD)
 
     def rules(self, snapshot: Snapshot) -> list[str]:
-        return [alert.rule for alert in wanted_alerts(snapshot, POLICY, NOW)]
+        return [alert.rule for alert in raised_of(snapshot, POLICY, NOW)]
 
     def test_up(self) -> None:
-        (alert,) = wanted_alerts(self.FAILED, POLICY, NOW)
+        (alert,) = raised_of(self.FAILED, POLICY, NOW)
         assert alert.rule == "refresh_failed" and "no route to it" in alert.text and "1400001" in alert.text
 
     def test_while_it_is_tried_again(self) -> None:

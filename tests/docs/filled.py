@@ -20,14 +20,15 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from desgw_daemon.daemon.alerting import set_alerts
 from desgw_daemon.domain.actions import AlertWanted
-from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.decam import SEARCH_CCDS
+from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile, Submission
 from desgw_daemon.domain.states import CcdState, ExposureState, MakingState, RunState, SubmissionState
 from desgw_daemon.store import adding, queue
 from desgw_daemon.store.claims import claim_making, claim_run, claim_submission
-from desgw_daemon.store.cycle import begin_poll, set_alerts, write_poll
+from desgw_daemon.store.cycle import begin_poll, write_poll
 from desgw_daemon.store.database import create_or_check, writing
 from desgw_daemon.store.journal import move_exposure, move_making, move_run, move_submission
 from desgw_daemon.store.load import load_snapshot
@@ -244,7 +245,9 @@ class Story:
 
     def cycles(self) -> None:
         """A cycle every ten minutes; /pnfs is silent from 02:20 to 02:40; the alerts of the night; a pause."""
-        silent = AlertWanted(key="pnfs_silent", rule="pnfs_silent", text="/pnfs cannot be seen since 02:20")
+        silent = AlertWanted(
+            key="pnfs_silent", rule="pnfs_silent", text="/pnfs cannot be seen since 02:20", since=clock(2, 19)
+        )
         needs = AlertWanted(
             key="exposure_attention:5",
             rule="exposure_attention",
@@ -273,7 +276,7 @@ class Story:
                 },
             )
             up = ([silent] if away else []) + ([needs] if at >= clock(2, 31) else [])
-            set_alerts(self._connection, up, RULES, at=at)
+            set_alerts(self._connection, up, Policy(), at=at)
         pause(self._connection, who="observer", why="disk of gw_workflow is nearly full", at=clock(7, 50))
 
     def whole(self, expnum: int) -> Exposure:
