@@ -111,9 +111,7 @@ class Actor:
         newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
         for e in snapshot.exposures:
             if (making := e.making) is not None and making.state is MakingState.RUNNING:
-                self._try(
-                    f"end an overdue DAGMaker of {e.expnum}", partial(house.dagmaker.end_overdue, making, now)
-                )
+                self._try(f"end an overdue DAGMaker of {e.expnum}", partial(house.dagmaker.end_overdue, making, now))
         for run in newest.values():
             if run.state is RunState.RUNNING:
                 what = f"look after run {run.number} of {run.season}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from sqlalchemy import Connection
 from desgw_daemon.daemon.inbox import InboxOutcome, take_lists
 from desgw_daemon.daemon.parts import Part, Parts
 from desgw_daemon.daemon.resolving import refusal
+from desgw_daemon.decide.words import some
+from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ExposureState
 from desgw_daemon.observe.exposures_list import ExposureData
@@ -28,6 +31,27 @@ class Intake:
     workflow_problem: str | None
     inbox_problems: tuple[str, ...]
     inbox_ignored: tuple[str, ...]
+
+    @property
+    def alerts(self) -> tuple[AlertWanted, ...]:
+        """What of it a person should know; that a folder is silent is told elsewhere."""
+        return tuple(self._alerts())
+
+    def _alerts(self) -> Iterator[AlertWanted]:
+        if self.inbox_problems:
+            yield AlertWanted(
+                key="inbox",
+                rule="inbox",
+                text=f"the inbox cannot be worked with: {some(self.inbox_problems)}. `desgw-daemon queue add FILE`"
+                " takes a list all the same",
+            )
+        if self.inbox_ignored:
+            yield AlertWanted(
+                key="inbox_ignored",
+                rule="inbox_ignored",
+                text=f"not taken from the inbox: {some(self.inbox_ignored)}. Rename them to NAME.list in a season's"
+                " folder, or take them away",
+            )
 
 
 def take_in(house: House, log: Log, now: datetime, parts: Parts) -> Intake:

@@ -1,8 +1,8 @@
 """The guarded parts of a cycle: an error that nobody has foreseen, in one of them, does not take the others with it.
 
-What is foreseen (a folder that is away, a queue that is silent) is a value, and never comes here. docs/faults.md says of
-each part why it is safe to go on without it. A database that cannot be used is no failure of a part: it ends the cycle,
-since nothing could be written down.
+What is foreseen (a folder that is away, a queue that is silent) is a value, and never comes here. docs/faults.md says
+of each part why it is safe to go on without it. A database that cannot be used is no failure of a part: it ends the
+cycle, since nothing could be written down.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ class Part(StrEnum):
     SETUP = "setup", "no DAG is made, and none is submitted", "making_blocked"
     CREDENTIAL = "credential", "no DAG is made, and none is submitted", "credential"
     MAKINGS = "makings", "DAGMakers count as still at work, and their DAGs are not submitted"
-    QUEUE = "queue", "where the DAGs are is not known: nothing is submitted, and no CCD is taken for lost", "engine_silent"
+    QUEUE = (
+        "queue",
+        "where the DAGs are is not known: nothing is submitted, and no CCD is taken for lost",
+        "engine_silent",
+    )
     RUNS = "runs", "runs of post-processing count as still at work; no other starts in their seasons"
     REFRESH = "refresh", "a refresh of exposures.list counts as still at work"
     BLACKLIST = "blacklist", "whom the blacklist of post-processing names stays as it was last known"
@@ -79,7 +83,7 @@ class Parts:
         self._log = log
         self._before = before
         #: One line for each part that failed.
-        self.errors: dict[str, str] = {}
+        self.errors: dict[Part, str] = {}
 
     def do(self, part: Part, work: Callable[[], T], otherwise: Callable[[str], T]) -> T:
         """What `work` returns; what `otherwise` makes of the error's words when it fails.
@@ -119,11 +123,19 @@ class Parts:
 
     def alerts(self, wanted: tuple[AlertWanted, ...]) -> tuple[AlertWanted, ...]:
         """`wanted` without what only follows from parts that failed, and an alert for each of these."""
-        failed = {Part(name): words for name, words in self.errors.items()}
+        failed = dict(self.errors)
         if _AFTER_ALERTS in self._before:
             failed.setdefault(_AFTER_ALERTS, self._before[_AFTER_ALERTS])
         explained = {part.explains for part in failed}
-        return (*(alert for alert in wanted if alert.rule not in explained), *map(_alert, failed, failed.values()))
+        # What several parts run into is one cause: told for the gravest, else for the first.
+        causes: dict[str, Part] = {}
+        for part, words in failed.items():
+            if part is Part.CYCLE or words not in causes:
+                causes[words] = part
+        return (
+            *(alert for alert in wanted if alert.rule not in explained),
+            *(_alert(part, words) for words, part in causes.items()),
+        )
 
 
 def _alert(part: Part, words: str) -> AlertWanted:
