@@ -24,6 +24,7 @@ from desgw_daemon.store.alerts import standing_alerts
 from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.cycle import forget_polls
 from desgw_daemon.store.load import lacking_folders, load_snapshot
+from desgw_daemon.store.nightfacts import load_night_facts
 from desgw_daemon.wiring import House
 
 #: Cycles are kept for this long.
@@ -61,7 +62,8 @@ def _conditions(
     connection: Connection, house: House, now: datetime, credential_until: datetime | None
 ) -> tuple[AlertWanted, ...]:
     loaded = load_snapshot(connection, scope="open", with_ccds_of=lacking_folders(connection))
-    snapshot = replace(with_circumstances(connection, loaded), credential_until=credential_until)
+    facts = load_night_facts(connection, at=now)
+    snapshot = replace(with_circumstances(connection, loaded), credential_until=credential_until, facts=facts)
     return wanted_alerts(snapshot, house.policy, now)
 
 

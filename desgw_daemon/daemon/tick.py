@@ -38,7 +38,10 @@ from desgw_daemon.wiring import House
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickResult:
-    """What a cycle did: its number (poll.id), the actions of its plan, and what went wrong in carrying them out."""
+    """What a cycle did: its number (poll.id), the actions of its plan, and what went wrong in carrying them out.
+
+    credential_until: when the credential ends; None without a good one.
+    """
 
     number: int
     at: datetime
@@ -46,6 +49,7 @@ class TickResult:
     errors: tuple[str, ...]
     listings: int
     spent: timedelta
+    credential_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,13 @@ def tick(
     )
     errors = (*done.errors, *(f"{part}: {words}" for part, words in parts.errors.items()))
     return TickResult(
-        number=poll_id, at=now, actions=done.actions, errors=errors, listings=done.calls.listings, spent=spent
+        number=poll_id,
+        at=now,
+        actions=done.actions,
+        errors=errors,
+        listings=done.calls.listings,
+        spent=spent,
+        credential_until=done.credential_until,
     )
 
 
