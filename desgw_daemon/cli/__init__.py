@@ -15,6 +15,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "history": ("history",),
     "plan": ("plan",),
     "run": ("run", "tick"),
+    "alerts": ("alerts",),
     "queue": ("queue", "pause", "resume"),
     "start_event": ("start-event",),
     "season": ("season",),
@@ -25,5 +26,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "doctor": ("doctor",),
     "config": ("config",),
     "db": ("db",),
+    "install_service": ("install-service",),
+    "logs": ("logs",),
     "demo": ("demo",),
 }

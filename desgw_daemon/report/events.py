@@ -75,4 +75,5 @@ class Event(StrEnum):
 
     # People
     ALERT_RAISED = "alert_raised", "An alert is up: a person is wanted."
+    ALERT_ANSWERED = "alert_answered", "A person has acknowledged an alert, or silenced some."
     ALERT_CLEARED = "alert_cleared", "The cause of an alert has gone."
