@@ -39,7 +39,8 @@ def leftover_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterat
             rule="zero_size_files",
             season=season,
             text=f"{_files(found, 'file')} of size 0. A transfer was cut off: tell the storage service."
-            f" {_held(found, stopped)}`desgw-daemon status {found[0].expnum}` names what is missing; a retry writes them anew",
+            f" {_held(found, stopped)}`desgw-daemon status {found[0].expnum}` names what is missing; a retry writes"
+            " them anew",
         )
 
 
