@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from desgw_daemon.daemon.acting import Actor
 from desgw_daemon.daemon.alerting import set_alerts
+from desgw_daemon.daemon.delivering import deliver
 from desgw_daemon.daemon.following import Followed, follow, record_followed
 from desgw_daemon.daemon.intake import Intake, take_in
 from desgw_daemon.daemon.looking import Looked, look_around, record_looked
@@ -30,14 +31,16 @@ from desgw_daemon.report.alerts import tell_alerts
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.history import log_transitions
 from desgw_daemon.report.logs import Log
+from desgw_daemon.report.messages import message_of
 from desgw_daemon.store.blacklist import record_blacklist
 from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.cycle import begin_poll, forget_polls, write_poll
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.load import lacking_folders, load_snapshot
+from desgw_daemon.store.outbox import forget_deliveries, put_out
 from desgw_daemon.wiring import House
 
-#: Cycles are kept for this long.
+#: Cycles and messages are kept for this long.
 _KEEP_POLLS: Final = timedelta(days=60)
 
 
@@ -85,6 +88,7 @@ def tick(
     errors = actor.carry_out(snapshot, actions, now)
     own = (*more_alerts, *_inbox_alerts(intake))
     _report(house, log, poll_id, now, clock(), errors, own, len(actions), followed.credential_until)
+    deliver(house, log, at=clock())
     spent = timedelta(seconds=time.monotonic() - begun)
     calls = looked.look.calls
     log.debug(
@@ -175,6 +179,8 @@ def _report(
         wanted = (*wanted_alerts(snapshot, house.policy, now), *failed, *more_alerts)
         set_alerts(connection, wanted, house.policy, at=now)
         log_transitions(connection, log)
-        tell_alerts(connection, log, house.policy, at=now)
+        told = tell_alerts(connection, log, house.policy, at=now)
+        put_out(connection, map(message_of, told), house.policy.alerts.channels, at=now)
         forget_polls(connection, before=now - _KEEP_POLLS)
+        forget_deliveries(connection, before=now - _KEEP_POLLS)
         write_poll(connection, poll_id, {"ended_at": ended, "actions": actions, "error": "; ".join(errors) or None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from desgw_daemon.decide.delivering import delivery_alerts
 from desgw_daemon.decide.disagree import disagreement_alerts
 from desgw_daemon.decide.looks import is_watched
 from desgw_daemon.decide.postproc_alerts import postproc_alerts
@@ -37,6 +38,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_without_data(snapshot, policy, now),
         *_paused(snapshot),
         *_unseen(snapshot),
+        *delivery_alerts(snapshot.undelivered, policy.alerts),
     )
 
 

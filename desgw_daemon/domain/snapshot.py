@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from desgw_daemon.domain.messages import Undelivered
 from desgw_daemon.domain.names import ExposureKey
 from desgw_daemon.domain.states import (
     CcdState,
@@ -358,6 +359,8 @@ class Snapshot:
     credential_bad: tuple[datetime, str] | None = None
     #: Until when a good one holds, as seen in this cycle; None when none was looked at.
     credential_until: datetime | None = None
+    #: Channels that do not deliver messages to people.
+    undelivered: tuple[Undelivered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
