@@ -17,6 +17,7 @@ from desgw_daemon.act.rcfile import Parameters
 from desgw_daemon.act.refresh import Refresher
 from desgw_daemon.act.send import Outgoing
 from desgw_daemon.act.submit import Submitter
+from desgw_daemon.children import run_children
 from desgw_daemon.config.model import Config
 from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.policy import AlertPolicy, Policy
@@ -223,6 +224,7 @@ def build(
     paths = config.paths
     same_setup = before is not None and (before.config.paths, before.config.dagmaker) == (paths, config.dagmaker)
     # The paths need a restart, so the looker and the list stay the same for ever.
+    run_children(config.service.children)
     engines = Engines(config)
     parameters = parameters_of(config)
     return House(

@@ -27,8 +27,11 @@ from desgw_daemon.domain.times import utc
 from desgw_daemon.observe.text import last_lines, plain_text
 
 #: Meant for the daemon alone: a child that spoke to its systemd socket would speak in its name.
+#: Its folders and credentials go, or lose their meaning, with the service.
 _OURS: Final = frozenset(
-    {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID", "LISTEN_FDS"}
+    {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID", "MANAGERPID"}
+    | {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "SYSTEMD_EXEC_PID", "CREDENTIALS_DIRECTORY"}
+    | {"STATE_DIRECTORY", "RUNTIME_DIRECTORY", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE"}
 )
 #: What of the captured environment a submission gets. jobsub copies its caller's whole environment into the
 #: DAGMan job: no more than a submission needs.
@@ -46,7 +49,10 @@ _KEEP_CAPTURES: Final = 3
 
 def child_environment() -> dict[str, str]:
     """The daemon's own environment, less what is meant for the daemon alone."""
-    return {name: value for name, value in os.environ.items() if name not in _OURS}
+    theirs = {name: value for name, value in os.environ.items() if name not in _OURS}
+    if theirs.get("TMPDIR") == os.environ.get("RUNTIME_DIRECTORY"):  # of the service: it goes when the daemon stops
+        theirs.pop("TMPDIR", None)
+    return theirs
 
 
 def in_bash(prefix: Sequence[str], script: str) -> list[str]:

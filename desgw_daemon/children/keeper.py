@@ -1,6 +1,7 @@
 """The keeper of one command: claims its folder, runs the command, writes down how it ended.
 
-Run as a script (`python -I -S keeper.py FOLDER`, the request as JSON on stdin) by `start.ensure_started`;
+Run as a script (`python -I -S keeper.py FOLDER`, the request as JSON on stdin) by `start.ensure_started`, beside
+the daemon or by systemd in a unit of its own;
 `status` uses its functions on processes. It must import nothing but what starts fast, and nothing of the
 rest of the project: it goes on running while the daemon is upgraded.
 

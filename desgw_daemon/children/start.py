@@ -9,16 +9,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
 
 from desgw_daemon.children import keeper
-
-#: A keeper claims its folder within 30 ms on an idle machine; more than this is a machine that hangs.
-_CLAIM_WITHIN: Final = timedelta(seconds=60)
-
-
-class NotStartedError(OSError):
-    """The keeper could not be started, could not claim the folder, or did not say so in time. Try again."""
+from desgw_daemon.children.place import place
+from desgw_daemon.children.unit import CLAIM_WITHIN, NotStartedError, start_unit
 
 
 def ensure_started(
@@ -39,8 +33,8 @@ def ensure_started(
 
     argv[0] is looked for in env's PATH. stdout and stderr go to `output`, emptied first; stdin is empty.
     After `timeout` everything in the command's session is ended, with SIGTERM and 10 s later SIGKILL. With
-    end_leftovers, so is what the command leaves running when it ends by itself. env is handed over in an
-    unlinked file, and stands in no file that stays.
+    end_leftovers, so is what the command leaves running when it ends by itself. env is handed over in a file
+    that only its owner can read, and that does not stay.
 
     A command that cannot be started (no such program or cwd) is an end, with its error: see `look`.
 
@@ -61,6 +55,9 @@ def ensure_started(
         "timeout": None if timeout is None else timeout.total_seconds(),
         "end_leftovers": end_leftovers,
     }
+    if place() == "unit":
+        start_unit(folder, request)
+        return
     with tempfile.TemporaryFile("w+", encoding="ascii") as file:
         json.dump(request, file)
         file.flush()
@@ -71,7 +68,7 @@ def ensure_started(
                 stdin=file,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                timeout=_CLAIM_WITHIN.total_seconds(),
+                timeout=CLAIM_WITHIN.total_seconds(),
                 check=False,
             )
         except subprocess.TimeoutExpired as error:

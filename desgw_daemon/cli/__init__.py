@@ -15,6 +15,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "history": ("history",),
     "plan": ("plan",),
     "run": ("run", "tick"),
+    "alerts": ("alerts",),
     "queue": ("queue", "pause", "resume"),
     "start_event": ("start-event",),
     "season": ("season",),
@@ -24,5 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "postproc": ("postproc", "skipto"),
     "config": ("config",),
     "db": ("db",),
+    "install_service": ("install-service",),
+    "logs": ("logs",),
     "demo": ("demo",),
 }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from desgw_daemon.cli.opening import open_config, plainly, utc_now
 from desgw_daemon.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from desgw_daemon.config.loading import Loaded
+
+_COPY: Final = re.compile(r"desgw-\d{8}T\d{6}Z\.db")
 
 
 def add(sub: argparse._SubParsersAction[Any]) -> None:
@@ -28,9 +31,10 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     backup = what.add_parser(
         "backup",
         help="save a checked copy, also while the daemon works",
-        description="Save a copy of the database, also while the daemon works. It is checked before it gets its name.",
+        description="Save a copy of the database, also while the daemon works. It is checked before it gets its name.\n"
+        "Without FILE, only the newest backup.keep copies are kept.",
     )
-    backup.add_argument("file", nargs="?", metavar="FILE", help="default: backups/desgw-TIME.db in the state folder")
+    backup.add_argument("file", nargs="?", metavar="FILE", help="default: desgw-TIME.db in backup.folder")
     backup.set_defaults(run=_backup)
 
 
@@ -56,7 +60,7 @@ def _upgrade(args: argparse.Namespace) -> int:
         try:
             create_or_check(path).dispose()
         except OlderSchemaError:
-            saved = _save(path, None)
+            saved = _save(path, _next_copy(loaded))
         else:
             print(f"{path} is up to date (schema {SCHEMA})")
             return 0
@@ -85,20 +89,39 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _backup(args: argparse.Namespace) -> int:
-    path = _existing(open_config(args))
-    print(f"saved as {_save(path, Path(args.file) if args.file else None)}")
+    loaded = open_config(args)
+    path = _existing(loaded)
+    if args.file:
+        print(f"saved as {_save(path, Path(args.file))}")
+        return 0
+    print(f"saved as {_save(path, _next_copy(loaded))}")
+    for old in _older_copies(loaded):
+        old.unlink(missing_ok=True)
+        print(f"removed {old}: backup.keep is {loaded.config.backup.keep}")
     return 0
 
 
-def _save(path: Path, target: Path | None) -> Path:
+def _save(path: Path, target: Path) -> Path:
+    """A copy that has passed SQLite's integrity check. Raises SchemaError when it has not: older copies stay."""
     from desgw_daemon.store.database import backup
 
-    if target is None:
-        folder = path.parent / "backups"
-        folder.mkdir(exist_ok=True)
-        target = folder / f"desgw-{utc_now():%Y%m%dT%H%M%S}Z.db"
     try:
         backup(path, target)
     except FileExistsError:
         raise UsageError(f"{target} is there already; name another file") from None
+    except OSError as error:
+        raise Refused(f"{target} cannot be written: {error.strerror}") from None
     return target
+
+
+def _next_copy(loaded: Loaded) -> Path:
+    """Where the next copy goes."""
+    folder = loaded.config.backups
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"desgw-{utc_now():%Y%m%dT%H%M%S}Z.db"
+
+
+def _older_copies(loaded: Loaded) -> list[Path]:
+    """Our own copies beyond those that are kept; files of other names are people's."""
+    copies = sorted(path for path in loaded.config.backups.iterdir() if _COPY.fullmatch(path.name))
+    return copies[: -loaded.config.backup.keep]

@@ -33,10 +33,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _daemon(args: argparse.Namespace) -> int:
+    import faulthandler
+
     from desgw_daemon.daemon.lock import ActLock
     from desgw_daemon.daemon.loop import Daemon
     from desgw_daemon.report.logs import Log
 
+    # A watchdog ends the daemon with SIGABRT: where each thread was then stands in the journal.
+    faulthandler.enable()
     loaded = open_config(args)
     config = loaded.config
     with ActLock(config.paths.state):

@@ -39,6 +39,15 @@ def load(path: Path) -> Loaded:
     Only the state folder is looked at on disk: the pipeline's trees may be away. Relative paths start at
     the folder in which `path` stands, also when it is a link. Raises ConfigError with every problem.
     """
+    loaded = load_for_service(path)
+    problem = state_problem(loaded.config.paths.state)
+    if problem is not None:
+        raise ConfigError(f"{path}: {problem}", file=path)
+    return loaded
+
+
+def load_for_service(path: Path) -> Loaded:
+    """The same without any look at the disk: systemd may be going to make the state folder. Raises ConfigError."""
     text = read_text(path)
     data = parse_text(text, path)
     lines = lines_of_keys(text)
@@ -49,9 +58,6 @@ def load(path: Path) -> Loaded:
     wrong = list(contradictions(config))
     if wrong:
         raise _refusal(path, lines, wrong)
-    problem = state_problem(config.paths.state)
-    if problem is not None:
-        raise ConfigError(f"{path}: {problem}", file=path)
     origins = {key: f"line {lines[key]} of {path}" if key in lines else DEFAULT for key in keys()}
     return Loaded(config=config, source=path, origins=MappingProxyType(origins))
 

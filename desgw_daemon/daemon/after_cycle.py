@@ -17,11 +17,15 @@ from desgw_daemon.wiring import House
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """A cycle that was finished and written down: its number (poll.id), when it began, and what it worked with."""
+    """A cycle that was finished and written down: its number (poll.id), when it began, and what it worked with.
+
+    credential_until: when the credential ends; None without a good one.
+    """
 
     number: int
     at: datetime
     house: House
+    credential_until: datetime | None = None
 
 
 Task = Callable[[Committed], None]

@@ -82,9 +82,7 @@ def _settle(
 ) -> None:
     for delivery in line:
         outcome = outcomes[delivery.id]
-        settle(
-            connection, delivery, outcome, next_at=next_try(delivery.tries, policy.poll_interval, at), at=at
-        )
+        settle(connection, delivery, outcome, next_at=next_try(delivery.tries, policy.poll_interval, at), at=at)
         if outcome.sent:
             log.info(
                 Event.MESSAGE_SENT,
@@ -107,9 +105,7 @@ def _give_up(connection: Connection, policy: Policy, log: Log, at: datetime) -> 
         )
 
 
-def _claim(
-    connection: Connection, outgoing: Outgoing, policy: Policy, at: datetime
-) -> dict[str, Sequence[Delivery]]:
+def _claim(connection: Connection, outgoing: Outgoing, policy: Policy, at: datetime) -> dict[str, Sequence[Delivery]]:
     waiting = load_deliveries(connection, DeliveryState.WAITING)
     busy = {delivery.channel for delivery in load_deliveries(connection, DeliveryState.SENDING)}
     claimed: dict[str, Sequence[Delivery]] = {}

@@ -30,6 +30,7 @@ from desgw_daemon.config.loading import Loaded, reload
 from desgw_daemon.config.model import Config, keys, needs_restart, value_of
 from desgw_daemon.config.watch import ConfigWatch, FolderWatch, LocalWatch
 from desgw_daemon.daemon.after_cycle import AfterCycle, Committed
+from desgw_daemon.daemon.measuring import Measuring
 from desgw_daemon.daemon.service import EXTEND_EVERY, Service
 from desgw_daemon.daemon.tick import tick
 from desgw_daemon.domain.actions import AlertWanted
@@ -61,6 +62,7 @@ class Daemon:
         self._service = Service(notifier=Notifier.of(os.environ), log=log)
         self._after = AfterCycle(log=log)
         self._after.add("the word to systemd", self._service.cycle_done)
+        self._after.add("numbers for Prometheus", Measuring().cycle_done)
         self._stop = threading.Event()
         self._look_at_config = threading.Event()
         #: When cycles are wanted beside the regular ones. Shared by watchers, signals and cycles: its steps are atomic.
@@ -142,7 +144,10 @@ class Daemon:
                 finally:
                     self._service.reloaded(self._loaded.config)
             done = tick(self._house, self._log, clock=self._clock, more_alerts=self._own_alerts())
-            self._after.run(Committed(number=done.number, at=done.at, house=self._house))
+            committed = Committed(
+                number=done.number, at=done.at, house=self._house, credential_until=done.credential_until
+            )
+            self._after.run(committed)
             self._overrun_told = self._overrun
 
     def _config_may_have_changed(self) -> None:

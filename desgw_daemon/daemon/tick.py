@@ -37,6 +37,7 @@ from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.cycle import begin_poll, forget_polls, write_poll
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.load import lacking_folders, load_snapshot
+from desgw_daemon.store.nightfacts import load_night_facts
 from desgw_daemon.store.outbox import forget_deliveries, put_out
 from desgw_daemon.wiring import House
 
@@ -46,7 +47,10 @@ _KEEP_POLLS: Final = timedelta(days=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickResult:
-    """What a cycle did: its number (poll.id), the actions of its plan, and what went wrong in carrying them out."""
+    """What a cycle did: its number (poll.id), the actions of its plan, and what went wrong in carrying them out.
+
+    credential_until: when the credential ends; None without a good one.
+    """
 
     number: int
     at: datetime
@@ -54,6 +58,7 @@ class TickResult:
     errors: tuple[str, ...]
     listings: int
     spent: timedelta
+    credential_until: datetime | None = None
 
 
 def tick(
@@ -99,7 +104,15 @@ def tick(
         stats=calls.stats,
         reads=calls.reads,
     )
-    return TickResult(number=poll_id, at=now, actions=actions, errors=errors, listings=calls.listings, spent=spent)
+    return TickResult(
+        number=poll_id,
+        at=now,
+        actions=actions,
+        errors=errors,
+        listings=calls.listings,
+        spent=spent,
+        credential_until=followed.credential_until,
+    )
 
 
 def _blacklist(house: House, snapshot: Snapshot) -> frozenset[int] | None:
@@ -175,7 +188,7 @@ def _report(
     with writing(house.database) as connection:
         loaded = load_snapshot(connection, scope="open", with_ccds_of=lacking_folders(connection))
         snapshot: Snapshot = with_circumstances(connection, loaded)
-        snapshot = replace(snapshot, credential_until=credential_until)
+        snapshot = replace(snapshot, credential_until=credential_until, facts=load_night_facts(connection, at=now))
         wanted = (*wanted_alerts(snapshot, house.policy, now), *failed, *more_alerts)
         set_alerts(connection, wanted, house.policy, at=now)
         log_transitions(connection, log)

@@ -12,6 +12,7 @@ from typing import Final
 
 from desgw_daemon.domain.messages import Undelivered
 from desgw_daemon.domain.names import ExposureKey
+from desgw_daemon.domain.nightfacts import NightFacts
 from desgw_daemon.domain.states import (
     CcdState,
     ExposureState,
@@ -22,6 +23,8 @@ from desgw_daemon.domain.states import (
     SubmissionState,
 )
 
+#: What is wrong with a DAG that was made without any template, in a making's reason.
+NO_TEMPLATE: Final = "there is no template exposure for it"
 #: Reason of a CCD without a folder; it begins so, whatever follows.
 NO_FOLDER: Final = "it has no folder on /pnfs"
 
@@ -361,6 +364,8 @@ class Snapshot:
     credential_until: datetime | None = None
     #: Channels that do not deliver messages to people.
     undelivered: tuple[Undelivered, ...] = ()
+    #: For alerts; loaded for these alone.
+    facts: NightFacts = field(default_factory=NightFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The log: readable lines on stderr, JSON lines in a file.
+"""The log: readable lines on stderr, or records in systemd's journal where stderr is that, and JSON lines in a file.
 
 Each record has a time (UTC), a level, an event of the catalogue, a sentence for people, and the exposure
 it is about when one is bound. The log never stops the daemon: lines that cannot be written are counted,
@@ -10,6 +10,7 @@ structlog is imported here and nowhere else, so that reading commands do not pay
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 
 from desgw_daemon.report.events import Event
+from desgw_daemon.report.journal import Journal, is_for_journal
 from desgw_daemon.report.logfile import LogFile
 from desgw_daemon.report.logtext import as_json, as_line, describe, from_library
 
@@ -37,13 +39,20 @@ class Log:
     """
 
     def __init__(self, *, level: Level, file: Path | None, terminal: TextIO | None = None) -> None:
-        """Log to `terminal` (stderr) and, as JSON lines, to `file` (a full path; None: no file).
+        """Log to `terminal` (stderr, or the journal where stderr is that) and, as JSON lines, to `file` (a full path;
+        None: no file).
 
         Libraries that log by themselves (APScheduler, watchdog) are heard from WARNING on.
         """
-        shown = logging.StreamHandler(sys.stderr if terminal is None else terminal)
-        shown.setFormatter(_formatter(as_line))
-        self._handlers: list[logging.Handler] = [shown]
+        self._handlers: list[logging.Handler] = []
+        if terminal is None and is_for_journal(os.environ):
+            journal = Journal()
+            journal.setFormatter(_formatter(as_json))
+            self._handlers.append(journal)
+        else:
+            shown = logging.StreamHandler(sys.stderr if terminal is None else terminal)
+            shown.setFormatter(_formatter(as_line))
+            self._handlers.append(shown)
         if file is not None:
             written = LogFile(file)
             written.setFormatter(_formatter(as_json))

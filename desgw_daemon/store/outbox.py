@@ -113,9 +113,7 @@ def claim_batch(
     return _load(connection, rows.c.id == key[0])
 
 
-def settle(
-    connection: Connection, delivery: Delivery, outcome: Outcome, *, next_at: datetime, at: datetime
-) -> None:
+def settle(connection: Connection, delivery: Delivery, outcome: Outcome, *, next_at: datetime, at: datetime) -> None:
     """What became of a message that was handed over; one that was not delivered waits until `next_at`.
 
     The messages of a digest that was not delivered wait again, each by itself.
@@ -164,9 +162,7 @@ def load_undelivered(connection: Connection) -> tuple[Undelivered, ...]:
     found = []
     for (channel,) in connection.execute(failed.distinct().order_by(rows.c.channel)).all():
         last = connection.execute(
-            select(func.max(rows.c.ended_at)).where(
-                rows.c.channel == channel, rows.c.state == DeliveryState.SENT.value
-            )
+            select(func.max(rows.c.ended_at)).where(rows.c.channel == channel, rows.c.state == DeliveryState.SENT.value)
         ).scalar_one()
         mine = rows.c.channel == channel
         line = [d for d in _load(connection, mine & waits) if d.kind != "digest"]
