@@ -49,7 +49,7 @@ def read_address(channel: str, places: Sequence[Place]) -> str:
         path = place.folder / f"alert-{channel}"
         try:
             # O_NONBLOCK: a pipe of that name must not hang.
-            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
                 info = os.fstat(file.fileno())
                 _check(path, info, private=place.private)
                 line = file.read(_LONGEST).partition(b"\n")[0].decode("utf-8", "replace").strip()

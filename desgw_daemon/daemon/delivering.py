@@ -60,7 +60,7 @@ def _by_folder(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
 def _ended(
     outgoing: Outgoing, under_way: Mapping[str, Sequence[Delivery]], log: Log
 ) -> dict[str, Mapping[int, Outcome]]:
-    found = {}
+    found: dict[str, Mapping[int, Outcome]] = {}
     for folder, line in under_way.items():
         try:
             outcomes = outgoing.outcomes(Path(folder), line)

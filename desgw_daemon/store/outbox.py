@@ -76,7 +76,7 @@ def sent_since(connection: Connection, since: datetime) -> dict[str, int]:
     query = select(rows.c.channel, func.count()).where(
         rows.c.state == DeliveryState.SENT.value, rows.c.ended_at > since, rows.c.kind != "test"
     )
-    return {channel: count for channel, count in connection.execute(query.group_by(rows.c.channel))}
+    return {row[0]: row[1] for row in connection.execute(query.group_by(rows.c.channel))}
 
 
 def claim_batch(

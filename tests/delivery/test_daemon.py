@@ -65,5 +65,4 @@ class TestEachAlertArrivesOnce:
         assert [title.partition(" (")[0] for title in web.titles] == ["WARNING: paused", "OVER: paused"]
         assert len(mail.taken) == 2 and "a test of the channels" in mail.taken[0]
         assert "docs/runbook.md#paused" in web.taken[0]["message"]
-        print(mail.taken[0], web.taken)
         assert rows(house) == rows(house, "mail") == [("raised", "sent"), ("cleared", "sent")]
