@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,8 @@ from desgw_daemon.act.address import Place, places
 from desgw_daemon.act.environment import child_environment
 from desgw_daemon.act.sender import REQUEST, RESULTS
 from desgw_daemon.children import ensure_started, look
-from desgw_daemon.domain.messages import UNCERTAIN, Delivery, Outcome
+from desgw_daemon.children.capture import run_captured
+from desgw_daemon.domain.messages import UNCERTAIN, Delivery, Message, Outcome
 
 #: What the process says for itself: nothing, but for errors that nobody has foreseen.
 _OUTPUT: Final = "output"
@@ -66,7 +68,7 @@ class Outgoing:
         ended = f"the process that was to send it {child.words}"
         if child.timed_out:
             ended = f"no answer within {self._within.total_seconds():g} s (alerts.send_within)"
-        return read_results(folder, deliveries, ended)
+        return read_results(folder, [delivery.id for delivery in deliveries], ended)
 
     def tidy(self, used: Iterable[str]) -> None:
         """Remove the folders of batches that are settled."""
@@ -103,7 +105,7 @@ def _as_sent(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def read_results(folder: Path, deliveries: Sequence[Delivery], ended: str) -> dict[int, Outcome]:
+def read_results(folder: Path, ids: Sequence[int], ended: str) -> dict[int, Outcome]:
     """What stands in the folder of a process that has ended. ended: how, where it has written nothing at all."""
     try:
         lines = (folder / RESULTS).read_text().splitlines()
@@ -114,16 +116,16 @@ def read_results(folder: Path, deliveries: Sequence[Delivery], ended: str) -> di
     # A later line about the same message says more.
     last = {record["id"]: record for record in records if "id" in record}
     outcomes = {}
-    for number, delivery in enumerate(deliveries):
-        record = last.get(delivery.id)
+    for number, message in enumerate(ids):
+        record = last.get(message)
         if record is None:
             # The first was to be begun, so that it was not is the channel's fault; the others had to wait for it.
             problem = (refused or ended) if number == 0 else None
-            outcomes[delivery.id] = Outcome(sent=False, begun=problem is not None, problem=problem)
+            outcomes[message] = Outcome(sent=False, begun=problem is not None, problem=problem)
         elif record["what"] == "sent":
-            outcomes[delivery.id] = Outcome(sent=True, begun=True)
+            outcomes[message] = Outcome(sent=True, begun=True)
         else:
-            outcomes[delivery.id] = Outcome(sent=False, begun=True, problem=record.get("problem", UNCERTAIN))
+            outcomes[message] = Outcome(sent=False, begun=True, problem=record.get("problem", UNCERTAIN))
     return outcomes
 
 
@@ -134,3 +136,18 @@ def _record(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return record if isinstance(record, dict) else None
+
+
+def send_now(channel: str, message: Message, places: Sequence[Place], within: timedelta) -> str | None:
+    """Send one message, and wait for what becomes of it; why it was not delivered, None when it was."""
+    with tempfile.TemporaryDirectory(prefix="desgw-alert-") as name:
+        folder = Path(name)
+        one = {"id": 0, "title": message.title, "body": message.body, "severity": message.severity}
+        write_request(folder, channel, [one], places, within)
+        done = run_captured(
+            [*_PROGRAM, str(folder)], cwd=folder, env=child_environment(), timeout=_STARTS_WITHIN + within
+        )
+        last_words = done.text.strip().splitlines()[-1:] or [f"exit code {done.rc}"]
+        ended = f"the process that was to send it said: {last_words[0]}"
+        outcome = read_results(folder, [0], ended)[0]
+        return None if outcome.sent else outcome.problem

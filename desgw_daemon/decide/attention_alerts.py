@@ -22,7 +22,9 @@ Why = Literal["rejected", "no_templates", "making", "surplus", "ccds", "files", 
 
 #: A key is typed by people.
 _LONGEST_NAME: Final = 40
-_ODD: Final = re.compile(r"[^a-z]+")
+_ODD: Final = re.compile(r"[^a-z0-9]+")
+#: Exposures, times and sizes differ where the cause is the same; an exit code tells causes apart.
+_NUMBER: Final = re.compile(r"(?<!exit code )(?<!signal )\b\d+")
 
 
 def attention_alerts(snapshot: Snapshot, policy: Policy, explained: Mapping[int, int]) -> Iterator[AlertWanted]:
@@ -80,9 +82,9 @@ def _group(snapshot: Snapshot, exposure: Exposure, why: Why) -> str:
         case "no_templates":
             return nite
         case "making":
-            # The same but for its numbers: exposures, times, sizes.
             reason = (exposure.making.reason if exposure.making else None) or "unknown"
-            return f"dagmaker:{_ODD.sub('-', reason.lower()).strip('-')[:_LONGEST_NAME].strip('-')}"
+            name = _ODD.sub("-", _NUMBER.sub("", reason.lower())).strip("-")
+            return f"dagmaker:{name[:_LONGEST_NAME].strip('-')}"
         case "ccds" | "files":
             return f"{why}:{nite}"
     return str(exposure.id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from desgw_daemon.decide.words import plural
@@ -84,3 +85,14 @@ def _line(delivery: Delivery) -> str:
     said = delivery.body.partition("\n")[0]
     short = said if len(said) <= _LONGEST_LINE else f"{said[:_LONGEST_LINE]} ..."
     return f"- {utc(delivery.at)} {title}: {short}"
+
+
+def trial_message(*, who: str, at: datetime) -> Message:
+    """What `alerts test` sends."""
+    return Message(
+        kind="test",
+        severity="info",
+        title=f"Test of the alerts ({host()})",
+        body=f"{who} tries at {utc(at)} whether messages of desgw-daemon arrive here. Nothing needs to be done.\n"
+        f"desgw-daemon on {host()}",
+    )

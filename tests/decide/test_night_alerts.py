@@ -143,10 +143,8 @@ class TestCcdsLost:
         """They are in this alert, and in no other."""
         stuck = exposure(state=ExposureState.ATTENTION)
         (alert,) = up(stuck, failures=(replace(self.LOST[0], count=12),), complete={1: 47}).values()
-        assert (
-            alert.rule == "ccds_lost"
-            and "Too few are complete of 1 exposure, for a person to decide (1200201)" in alert.text
-        )
+        assert alert.rule == "ccds_lost"
+        assert "Too few are complete of 1 exposure, for a person to decide (1200201)" in alert.text
 
     def test_it_is_not_all(self) -> None:
         """With other troubles besides it needs a person for these, too."""
@@ -165,13 +163,16 @@ class TestExposureAttention:
         many = [self.broken(number, f"exit code 1 after {number} s") for number in range(1, 61)]
         alerts = up(*many, self.broken(61, "it left no DAG"))
         assert set(alerts) == {
-            "exposure_attention:dagmaker:exit-code-after-s",
+            "exposure_attention:dagmaker:exit-code-1-after-s",
             "exposure_attention:dagmaker:it-left-no-dag",
         }
-        text = alerts["exposure_attention:dagmaker:exit-code-after-s"].text
+        text = alerts["exposure_attention:dagmaker:exit-code-1-after-s"].text
         assert text.startswith(
             "60 exposures need a person since 2026-11-22T00:00:00Z, all for the same cause: 1200201,"
         )
+
+    def test_exit_codes_tell_causes_apart(self) -> None:
+        assert len(up(self.broken(1, "exit code 1"), self.broken(2, "exit code 2"), self.broken(3, "exit code 2"))) == 2
 
     def test_one_exposure(self) -> None:
         (alert,) = up(self.broken(1, "it left no DAG")).values()
