@@ -19,7 +19,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     parser = sub.add_parser(
         "test",
         help="send one message through every channel now, and say what came of it",
-        description="Send one message through every channel of alerts.channels (or those that are named), now, and say\n"
+        description="Send one message through every channel of alerts.channels (or those that are named) now, and say\n"
         "for each whether it was delivered or what is wrong. The exit code is 1 when one of them fails.",
     )
     parser.add_argument("channels", metavar="CHANNEL", nargs="*", help="as daemon.toml names them; all when none is")
