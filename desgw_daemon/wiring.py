@@ -261,9 +261,9 @@ def build(
     # The paths need a restart, so the looker and the list stay the same for ever.
     run_children(config.service.children)
     engines = Engines(config)
-    workflow = _door(config, abandoned, before and before.workflow_door, "workflow", paths.workflow)
+    workflow = _door(config, abandoned, before.workflow_door if before else None, "workflow", paths.workflow)
     postprocessing = _door(
-        config, abandoned, before and before.postprocessing_door, "postprocessing", paths.postprocessing
+        config, abandoned, before.postprocessing_door if before else None, "postprocessing", paths.postprocessing
     )
     parameters = parameters_of(config, workflow)
     return House(
