@@ -34,12 +34,12 @@ def due_night(watch: Watch, policy: Policy, now: datetime) -> Night | None:
     seen = watch.first_cycle < gate
     if report_at is not None:
         return night if seen else None
-    latest = _on(gate.date(), _AT_LATEST)
-    if now >= latest and watch.first_cycle < latest:
-        return night
     anything = watch.last_change is not None and watch.last_change >= night.since
     if not seen and not anything:
         return None
+    latest = _on(gate.date(), _AT_LATEST)
+    if now >= latest and watch.first_cycle < latest:
+        return night
     quiet = watch.last_change is None or now - watch.last_change >= policy.postproc_quiet_for
     return night if quiet and not watch.open else None
 

@@ -159,7 +159,7 @@ class TestTheHourIsLimited:
             outbox.put(f"m{number}")
             sent.append(outbox.step())
             outbox.wait(minutes=1)
-        assert [titles for titles in sent[:9]] == [[f"m{number}"] for number in range(9)]
+        assert sent[:9] == [[f"m{number}"] for number in range(9)]
         assert sent[9:60] == [[]] * 51
         assert [title.partition(" (")[0] for title in sent[60]] == ["52 messages"]
         for hour in range(30):
