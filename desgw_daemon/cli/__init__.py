@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "exposures": ("exposures",),
     "output_txt": ("output",),
     "postproc": ("postproc", "skipto"),
+    "doctor": ("doctor",),
     "config": ("config",),
     "db": ("db",),
     "install_service": ("install-service",),

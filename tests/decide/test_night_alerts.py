@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.attention_alerts import why_in_attention
+from desgw_daemon.decide.failure_alerts import failure_alerts
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.names import NOOVERLAPS
@@ -123,6 +126,35 @@ class TestStepFailures:
         assert up(failures=spread(9, 9, step=NOOVERLAPS)) == {}
 
 
+FAILURES = st.lists(
+    st.builds(
+        failed,
+        st.integers(1, 59),
+        st.integers(1, 6),
+        host=st.sampled_from(["a.gov", "slot1@a.gov", "b.gov", None]),
+        step=st.sampled_from([STEP, "RUN05_expose.FAIL", NOOVERLAPS, None]),
+        state=st.sampled_from([CcdState.FAILED, CcdState.LOST]),
+        nite=st.sampled_from([NITE, "20261122"]),
+        over=st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+class TestEachCcdOnce:
+    """Whatever fails, no CCD is in two alerts."""
+
+    @given(FAILURES)
+    def test_any_night(self, failures: list[Failures]) -> None:
+        whole = replace(snapshot(), facts=NightFacts(failures=tuple(failures)))
+        found = failure_alerts(whole, POLICY, after(hours=1))
+        assert len({alert.key for alert in found.alerts}) == len(found.alerts)
+        told = sum(int(alert.text.split()[0]) for alert in found.alerts)
+        assert told == sum(found.ccds.values())
+        for number, count in found.ccds.items():
+            assert count <= sum(failure.count for failure in failures if failure.exposure_id == number)
+
+
 class TestCcdsLost:
     """What a nite has lost is one alert, until its exposures are done, tried again or removed."""
 
@@ -143,10 +175,8 @@ class TestCcdsLost:
         """They are in this alert, and in no other."""
         stuck = exposure(state=ExposureState.ATTENTION)
         (alert,) = up(stuck, failures=(replace(self.LOST[0], count=12),), complete={1: 47}).values()
-        assert (
-            alert.rule == "ccds_lost"
-            and "Too few are complete of 1 exposure, for a person to decide (1200201)" in alert.text
-        )
+        assert alert.rule == "ccds_lost"
+        assert "Too few are complete of 1 exposure, for a person to decide (1200201)" in alert.text
 
     def test_it_is_not_all(self) -> None:
         """With other troubles besides it needs a person for these, too."""
@@ -165,13 +195,16 @@ class TestExposureAttention:
         many = [self.broken(number, f"exit code 1 after {number} s") for number in range(1, 61)]
         alerts = up(*many, self.broken(61, "it left no DAG"))
         assert set(alerts) == {
-            "exposure_attention:dagmaker:exit-code-after-s",
+            "exposure_attention:dagmaker:exit-code-1-after-s",
             "exposure_attention:dagmaker:it-left-no-dag",
         }
-        text = alerts["exposure_attention:dagmaker:exit-code-after-s"].text
+        text = alerts["exposure_attention:dagmaker:exit-code-1-after-s"].text
         assert text.startswith(
             "60 exposures need a person since 2026-11-22T00:00:00Z, all for the same cause: 1200201,"
         )
+
+    def test_exit_codes_tell_causes_apart(self) -> None:
+        assert len(up(self.broken(1, "exit code 1"), self.broken(2, "exit code 2"), self.broken(3, "exit code 2"))) == 2
 
     def test_one_exposure(self) -> None:
         (alert,) = up(self.broken(1, "it left no DAG")).values()
@@ -262,6 +295,14 @@ class TestZeroSizeFiles:
         assert up(leftovers=found, now=after(hours=1.9)) == {}
         (alert,) = up(leftovers=found, now=after(hours=2)).values()
         assert alert.key == f"zero_size_files:{SEASON}" and "4 files of 2 exposures (1200201, 1200202)" in alert.text
+
+    def test_an_exposure_waits(self) -> None:
+        """Then at once, and in this alert alone."""
+        stuck = [exposure(1, state=ExposureState.ATTENTION), exposure(2, state=ExposureState.ATTENTION)]
+        lacking = replace(stuck[1], forcefiles_expected=118, forcefiles_found=20)
+        found = (leftover("tarball", count=12), leftover("forcefile", 2, count=98))
+        (alert,) = up(stuck[0], lacking, leftovers=found, complete={1: 47, 2: 59}, now=after(minutes=1)).values()
+        assert alert.rule == "zero_size_files" and "Waiting for that: 2 exposures (1200201, 1200202)" in alert.text
 
 
 def pace(number: int, **values: Any) -> Pace:
