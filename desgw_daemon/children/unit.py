@@ -83,7 +83,7 @@ def _run(folder: Path, request: Mapping[str, Any]) -> str | None:
     with os.fdopen(fd, "w", encoding="ascii") as file:
         json.dump(request, file)
     command = [
-        *("systemd-run", "--user", "--quiet", "--collect", "--no-ask-password", "--slice=desgw.slice"),
+        *("systemd-run", "--user", "--collect", "--no-ask-password", "--slice=desgw.slice"),
         *("--unit", unit_name(folder), "--description", f"{request['argv'][0]} in {folder}"),
         *_properties(folder, path),
         # systemd would put the value of a variable in the place of its name
@@ -146,7 +146,7 @@ def _why(folder: Path, words: str | None) -> str:
     """The keeper's own words, else systemd's."""
     log = folder / "keeper.log"
     said = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
-    return f"{said[-1] if said else words or 'it gave no reason'} (unit {unit_name(folder)})"
+    return f"{said[-1] if said else words or 'it gave no reason'} (unit {unit_name(folder)}, its log is {log})"
 
 
 def _no_manager(why: str) -> str:
