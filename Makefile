@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check format lock soak bench clean
+.PHONY: help demo test check format lock soak drill bench clean
 
 help:
 	@echo "make demo    a whole night on a sandbox, under 3 minutes"
@@ -12,6 +12,7 @@ help:
 	@echo "make format  put the code in shape"
 	@echo "make bench   the measurements of benchmarks/"
 	@echo "make soak    the long suites; their results are kept in docs/soak.md"
+	@echo "make drill   faults, one by one, in the middle of small nights; the table is docs/drill.md"
 	@echo "make lock    resolve the dependencies anew into lock/"
 
 # The stamps: set up once, again when a lock file changes. --require-hashes: what is
@@ -38,6 +39,9 @@ test: $(VENV)/ready-dev
 
 soak: $(VENV)/ready-dev
 	@DESGW_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak
+
+drill: $(VENV)/ready-dev
+	@$(BIN)/python -m tests.drill
 
 bench: $(VENV)/ready-dev
 	@for name in look tick scale lookup refresh status; do \

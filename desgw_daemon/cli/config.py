@@ -56,11 +56,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         loaded = load(path)
     except ConfigError as error:
-        return _refuse(path, error, as_json=args.json)
+        return refuse(path, error, as_json=args.json)
     return _accept(loaded, as_json=args.json)
 
 
-def _refuse(path: Path, error: ConfigError, *, as_json: bool) -> int:
+def refuse(path: Path, error: ConfigError, *, as_json: bool) -> int:
+    """Say what is wrong with the file. Raises ConfigError where that is one line."""
     if as_json:
         _print_json({"file": path, "right": False, "problems": error.problems, "notes": []})
     if len(error.problems) == 1:

@@ -112,10 +112,15 @@ def _disagreement_lines(status: Status, screen: Screen) -> list[Line]:
 def _alert_lines(alerts: list[AlertStatus], screen: Screen) -> list[Line]:
     if not alerts:
         return [("No alert is up.", None)]
-    lines: list[Line] = [(f"{len(alerts)} alert{'s are' if len(alerts) > 1 else ' is'} up:", "bold")]
+    grave = sum(alert["severity"] == "critical" for alert in alerts)
+    number = f"{len(alerts)} alert{'s are' if len(alerts) > 1 else ' is'} up"
+    critical = f", {grave} critical" if grave else ", none critical"
+    lines: list[Line] = [(f"{number}{critical} (`desgw-daemon alerts list` says what to do):", "bold")]
     for alert in alerts:
         start = f"  {alert['severity']:<8}  {screen.when(alert['raised_at'])}  "
-        text = screen.said(alert["text"])
+        mark = "" if alert["active"] else "(on trial) "
+        mark += f"(seen to by {alert['acked_by']}) " if alert["acked_by"] else ""
+        text = mark + screen.said(alert["text"])
         style = "bold red" if alert["severity"] == "critical" else "yellow"
         if alert["expnum"] is not None and screen.width is not None:
             # Its whole reason stands in its row.

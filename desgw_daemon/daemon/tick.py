@@ -35,6 +35,7 @@ from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.cycle import begin_poll, forget_polls, write_poll
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.load import lacking_folders, load_snapshot
+from desgw_daemon.store.nightfacts import load_night_facts
 from desgw_daemon.wiring import House
 
 #: Cycles are kept for this long.
@@ -183,7 +184,7 @@ def _report(
     with writing(house.database) as connection:
         loaded = load_snapshot(connection, scope="open", with_ccds_of=lacking_folders(connection))
         snapshot: Snapshot = with_circumstances(connection, loaded)
-        snapshot = replace(snapshot, credential_until=credential_until)
+        snapshot = replace(snapshot, credential_until=credential_until, facts=load_night_facts(connection, at=now))
         wanted = (*wanted_alerts(snapshot, house.policy, now), *failed, *more_alerts)
         set_alerts(connection, wanted, house.policy, at=now)
         log_transitions(connection, log)

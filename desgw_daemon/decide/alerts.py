@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from desgw_daemon.decide.attention_alerts import attention_alerts
+from desgw_daemon.decide.checkup_alerts import checkup_alerts
 from desgw_daemon.decide.disagree import disagreement_alerts
+from desgw_daemon.decide.failure_alerts import failure_alerts
+from desgw_daemon.decide.leftover_alerts import leftover_alerts
 from desgw_daemon.decide.looks import is_watched
+from desgw_daemon.decide.pace_alerts import pace_alerts
 from desgw_daemon.decide.postproc_alerts import postproc_alerts
-from desgw_daemon.decide.postproc_runs import failed_run_of
 from desgw_daemon.decide.queue_alerts import queue_alerts
 from desgw_daemon.decide.refreshing import failed_refresh, lacks_data, waiting_for_data
 from desgw_daemon.decide.skipto import unsafe_alerts
@@ -25,18 +29,23 @@ _SOON: Final = 1.5
 
 def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[AlertWanted, ...]:
     """One alert for each root cause."""
+    failures = failure_alerts(snapshot, policy, now)
     return (
+        *failures.alerts,
+        *attention_alerts(snapshot, policy, failures.ccds),
+        *leftover_alerts(snapshot, policy, now),
+        *pace_alerts(snapshot, policy, now),
         *_silent(snapshot),
         *_credential(snapshot, policy, now),
         *postproc_alerts(snapshot, policy, now),
         *unsafe_alerts(policy),
-        *_attention(snapshot),
         *queue_alerts(snapshot, policy, now),
         *disagreement_alerts(snapshot),
         *_refresh_failed(snapshot),
         *_without_data(snapshot, policy, now),
         *_paused(snapshot),
         *_unseen(snapshot),
+        *checkup_alerts(snapshot),
     )
 
 
@@ -104,22 +113,6 @@ def _credential(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Alert
             text=f"the credential ends at {at(until)}: from {at(until - policy.credential_min_left)} on nothing more is"
             f" made or submitted ({plural(len(waiting), 'exposure')} in line). Renew it before",
         )
-    ]
-
-
-def _attention(snapshot: Snapshot) -> list[AlertWanted]:
-    """An exposure for a person; those that only share a failed run are in that run's alert."""
-    return [
-        AlertWanted(
-            key=f"exposure_attention:{exposure.id}",
-            rule="exposure_attention",
-            text=f"exposure {exposure.label} needs a person since {at(exposure.since)}: {exposure.reason}",
-            season=exposure.season,
-            nite=exposure.nite,
-            expnum=exposure.expnum,
-        )
-        for exposure in snapshot.exposures
-        if exposure.state is ExposureState.ATTENTION and failed_run_of(snapshot, exposure) is None
     ]
 
 

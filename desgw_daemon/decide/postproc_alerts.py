@@ -1,12 +1,14 @@
 """Which alerts of post-processing should be up: a run that is a person's now, one that is silent, what is left out.
 
-A run that ended well is no alert, nor one that is tried again by itself: both stand in the log.
+The newest run that ended well is told as good news for some hours. One that is tried again by itself is no alert: it
+stands in the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Final
 
 from desgw_daemon.decide.postproc_members import kept_out
 from desgw_daemon.decide.postproc_runs import failed_run_of, why_no_retry
@@ -15,6 +17,9 @@ from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import PostprocRun, Snapshot
 from desgw_daemon.domain.states import ExposureState, RunState
+
+#: For so long a run that has ended well is news.
+NEWS_FOR: Final = timedelta(hours=6)
 
 
 def postproc_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterator[AlertWanted]:
@@ -25,6 +30,7 @@ def postproc_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterat
             yield _failed(snapshot, run, policy)
         elif run.state is RunState.RUNNING and now - _heard(run) >= _silence(run, policy):
             yield _silent(run, policy)
+    yield from _done(snapshot, now)
     yield from _left_out(snapshot, policy)
 
 
@@ -51,6 +57,21 @@ def _silent(run: PostprocRun, policy: Policy) -> AlertWanted:
         f" postproc_run_{run.season}_{run.number}.out in the Post-Processing folder, and at {run.folder};"
         f" `desgw-daemon postproc stop --season {run.season}` ends it",
     )
+
+
+def _done(snapshot: Snapshot, now: datetime) -> Iterator[AlertWanted]:
+    """The newest run of each season, while it is news that it has ended well."""
+    newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
+    for run in newest.values():
+        if run.state is RunState.DONE and run.ended_at is not None and now - run.ended_at < NEWS_FOR:
+            yield AlertWanted(
+                key=f"postproc_done:{run.season}:{run.number}",
+                rule="postproc_done",
+                season=run.season,
+                since=run.ended_at,
+                text=f"{_name(run)} has ended well at {at(run.ended_at)}: {run.reason or 'no word'}."
+                f" `desgw-daemon postproc report --season {run.season}` says what is in it",
+            )
 
 
 def _silence(run: PostprocRun, policy: Policy) -> timedelta:

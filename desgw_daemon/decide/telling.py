@@ -8,11 +8,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Final
 
 from desgw_daemon.decide.raising import calm, cause_of, causes
-from desgw_daemon.domain.alerts import Alert, Pending, Silence, Telling, Told
+from desgw_daemon.domain.alerts import Alert, Pending, Silence, Telling, Told, is_about
 from desgw_daemon.domain.policy import AlertPolicy, Policy
 
 #: A change that is longer is told by the old words as a whole.
@@ -35,12 +34,10 @@ def tellings(
 
 def silenced_by(alert: Alert, silences: Sequence[Silence]) -> Silence | None:
     """The silence that keeps an alert from being told."""
-    return next((silence for silence in silences if _fits(silence.what, alert)), None)
-
-
-def _fits(what: str, alert: Alert) -> bool:
-    about = () if alert.expnum is None else (str(alert.expnum),)
-    return what in (alert.rule, *about) or fnmatchcase(alert.key, what)
+    return next(
+        (s for s in silences if is_about(s.what, rule=alert.rule, key=alert.key, expnum=alert.expnum)),
+        None,
+    )
 
 
 def _up(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from desgw_daemon.domain.actions import AlertWanted
@@ -57,6 +58,11 @@ class Silence:
     id: int
     what: str
     until: datetime
+
+
+def is_about(what: str, *, rule: str, key: str, expnum: int | None) -> bool:
+    """Whether a silence is about an alert: its rule, its key or a pattern of it (``*``, ``?``), its EXPNUM."""
+    return what == rule or (expnum is not None and what == str(expnum)) or fnmatchcase(key, what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

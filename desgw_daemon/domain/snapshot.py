@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from desgw_daemon.domain.checkup import Checkup
 from desgw_daemon.domain.names import ExposureKey
+from desgw_daemon.domain.nightfacts import NightFacts
 from desgw_daemon.domain.states import (
     CcdState,
     ExposureState,
@@ -21,6 +23,8 @@ from desgw_daemon.domain.states import (
     SubmissionState,
 )
 
+#: What is wrong with a DAG that was made without any template, in a making's reason.
+NO_TEMPLATE: Final = "there is no template exposure for it"
 #: Reason of a CCD without a folder; it begins so, whatever follows.
 NO_FOLDER: Final = "it has no folder on /pnfs"
 
@@ -358,6 +362,10 @@ class Snapshot:
     credential_bad: tuple[datetime, str] | None = None
     #: Until when a good one holds, as seen in this cycle; None when none was looked at.
     credential_until: datetime | None = None
+    #: What `doctor` found missing when the daemon last had itself looked at.
+    checkup: Checkup | None = None
+    #: For alerts; loaded for these alone.
+    facts: NightFacts = field(default_factory=NightFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

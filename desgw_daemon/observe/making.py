@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from desgw_daemon.domain.snapshot import NO_TEMPLATE
 from desgw_daemon.grid.dagcheck import check_dag
 from desgw_daemon.grid.dagfile import DagError, parse_dag
 from desgw_daemon.observe.plainfile import open_plain
@@ -89,7 +90,7 @@ def _said(output: str, expnum: int) -> Iterator[str]:
     if _NO_BAND in output:
         yield f"exposures.list has no line for {expnum}, or no usable band ({_NO_BAND!r})"
     if _NO_TEMPLATE in output:
-        yield "there is no template exposure for it: difference imaging would fail"
+        yield f"{NO_TEMPLATE}: difference imaging would fail"
     if copies := sum(_COPY_ERROR in line for line in output.split("\n")):
         files = "1 input file" if copies == 1 else f"{copies} input files"
         yield f"{files} could not be copied to /pnfs ({_COPY_ERROR!r})"

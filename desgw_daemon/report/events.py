@@ -29,6 +29,7 @@ class Event(StrEnum):
     CYCLE_OVERRUN = "cycle_overrun", "A cycle took longer than poll.interval; the next one comes later."
     AFTER_CYCLE_FAILED = "after_cycle_failed", "Something that is done after each cycle failed; the cycle stands."
     WATCHDOG_WIDENED = "watchdog_widened", "systemd's watchdog was shorter than a healthy cycle may take."
+    CHECKUP_DONE = "checkup_done", "The daemon has had itself looked at: what `doctor` found."
     PAUSED = "paused", "A person has paused the daemon: nothing new is made, submitted or started."
     RESUMED = "resumed", "A person has ended the pause."
     DATABASE_ERROR = "database_error", "The database could not be read or written; the cycle was given up."
@@ -75,4 +76,5 @@ class Event(StrEnum):
 
     # People
     ALERT_RAISED = "alert_raised", "An alert is up: a person is wanted."
+    ALERT_ANSWERED = "alert_answered", "A person has acknowledged an alert, or silenced some."
     ALERT_CLEARED = "alert_cleared", "The cause of an alert has gone."

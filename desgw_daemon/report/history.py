@@ -70,6 +70,8 @@ def _write(log: Log, row: Told, text: str) -> None:
             _write_refresh(log, row, text)
         case "daemon":
             log.info(Event.PAUSED if row.after == "paused" else Event.RESUMED, text)
+        case "alert":
+            log.info(Event.ALERT_ANSWERED, text)
         case "season":
             log.info(Event.SEASON_TAKEN, text)
         case _:

@@ -138,10 +138,10 @@ def _requests(db: sqlite3.Connection, seasons: Sequence[int]) -> list[Request]:
 
 def _alerts(db: sqlite3.Connection, scope: Scope) -> list[AlertStatus]:
     """Those that are up, critical ones first; one that is about no exposure or season in particular is everybody's."""
-    order = "severity <> 'critical', raised_at, key"
+    order = "severity = 'info', severity <> 'critical', raised_at, key"
     query = f"SELECT {_columns(AlertStatus)} FROM v_alert WHERE cleared_at IS NULL ORDER BY {order}"
     return [
-        cast(AlertStatus, dict(row))
+        cast(AlertStatus, dict(row) | {"active": bool(row["active"])})
         for row in _rows(db, query)
         if all(value is None or row[name] in (None, value) for name, value in scope._asdict().items())
     ]

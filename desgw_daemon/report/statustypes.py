@@ -129,7 +129,7 @@ class RunStatus(TypedDict):
 
 
 class AlertStatus(TypedDict):
-    """An alert that is up."""
+    """An alert that is up. active: not on trial. acked_by: who sees to it."""
 
     key: str
     rule: str
@@ -139,6 +139,8 @@ class AlertStatus(TypedDict):
     nite: str | None
     expnum: int | None
     raised_at: str
+    active: bool
+    acked_by: str | None
 
 
 class Cycle(TypedDict):

@@ -7,15 +7,19 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from desgw_daemon.domain.snapshot import Snapshot
+from desgw_daemon.store.checkup import load_checkup
 from desgw_daemon.store.cycle import silent_since
 
 
 def with_circumstances(connection: Connection, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with what is silent (/pnfs, the engine, the making of DAGs), and what the credential lacks."""
+    """The snapshot with what is silent (/pnfs, the engine, the making of DAGs), what the credential lacks, and what
+    `doctor` found.
+    """
     return replace(
         snapshot,
         pnfs_silent=silent_since(connection, "pnfs_problem"),
         engine_silent=silent_since(connection, "engine_problem"),
         making_blocked=silent_since(connection, "making_problem"),
         credential_bad=silent_since(connection, "credential_problem"),
+        checkup=load_checkup(connection),
     )

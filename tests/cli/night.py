@@ -24,6 +24,7 @@ from desgw_daemon.store.cycle import begin_poll, write_poll
 from desgw_daemon.store.journal import move_exposure, move_making, move_run, move_submission
 from desgw_daemon.store.load import load_snapshot
 from desgw_daemon.store.looks import record_forcefile_counts, record_look
+from desgw_daemon.store.nightfacts import load_night_facts
 from desgw_daemon.store.queue import pick
 from desgw_daemon.store.runs import record_steps
 
@@ -214,4 +215,5 @@ class Night:
             cost = {"exposures": 22, "listings": 214, "stats": 90, "look_seconds": 1.7, "pnfs_problem": problem}
             write_poll(self.connection, poll, {**cost, "ended_at": begun + timedelta(seconds=3), "actions": 44})
         snapshot = with_circumstances(self.connection, load_snapshot(self.connection))
+        snapshot = replace(snapshot, facts=load_night_facts(self.connection, at=until))
         set_alerts(self.connection, wanted_alerts(snapshot, self.policy, until), self.policy, at=until)

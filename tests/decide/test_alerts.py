@@ -114,7 +114,7 @@ class TestFailedRun:
     def test_a_newer_run_of_others_does_not_hide_it(self) -> None:
         member, other = self.stuck(1), ready(2, state=ExposureState.DONE)
         runs = (run(3, RunState.FAILED, of=[member]), run(4, RunState.DONE, of=[other]))
-        assert list(up(member, other, runs=runs)) == [f"postproc_failed:{SEASON}:3"]
+        assert list(up(member, other, runs=runs)) == [f"postproc_failed:{SEASON}:3", f"postproc_done:{SEASON}:4"]
 
     def test_a_cause_of_its_own_afterwards(self) -> None:
         member = self.stuck(1, ready=Ready.NO)

@@ -41,7 +41,11 @@ class TestBadEnds:
         house.start()
         house.wait_for("attention", *kinds)
         house.wait_for("done", GOOD)
-        house.until(lambda: len(house.alerts("exposure_attention")) == len(kinds), "each has its alert")
+
+        def alerts() -> int:
+            return sum(len(house.alerts(rule)) for rule in ("exposure_attention", "no_templates"))
+
+        house.until(lambda: alerts() == len(kinds), "each has its alert")
         house.stop()
         assert "exposures.list has no line for it" in str(house.exposure(UNKNOWN)["reason"])
         assert house.exposure(UNKNOWN)["state"] == "queued" and house.made(UNKNOWN) == 0
@@ -56,7 +60,7 @@ class TestBadEnds:
         # They were never more than two, though ten waited.
         runs = house.runs("DAGMaker.sh")
         assert max(sum(other.start <= run.start <= other.last for other in runs) for run in runs) == 2
-        assert len(house.alerts("exposure_attention")) == len(kinds)
+        assert alerts() == len(kinds) and len(house.alerts("no_templates")) == 1
 
     def test_output_is_kept_in_the_workflow_folder(self, make_house: Callable[..., House]) -> None:
         house = make_house(night_of(planned(938524, making="crash")))

@@ -1,0 +1,117 @@
+"""Whether people would be told: channels, the dead man's switch, numbers, the log. Nothing is sent."""
+
+from __future__ import annotations
+
+import os
+import stat
+import urllib.error
+import urllib.request
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from desgw_daemon.config.model import Config
+from desgw_daemon.daemon.doctor.check import Answer, Case, check, fail, ok, warn
+from desgw_daemon.daemon.lock import is_held
+
+#: A page on this host that takes longer is not served.
+_PATIENCE: Final = timedelta(seconds=5)
+
+
+@check("channels")
+def channels(case: Case) -> Answer:
+    """Whether each channel has an address, readable by its owner alone."""
+    wanted = case.config.alerts.channels
+    if not wanted:
+        todo = "name a channel in alerts.channels (docs/alerts.md), or look at the log each hour"
+        return warn("alerts.channels is empty: alerts stand in the log and in `alerts list` alone", todo)
+    given = case.environment.get("CREDENTIALS_DIRECTORY")
+    for name in wanted:
+        places = [Path(given) / f"alert-{name}"] if given else []
+        places.append(case.config.alert_credentials / f"alert-{name}")
+        path = next((place for place in places if place.exists()), None)
+        if path is None:
+            todo = f"put its Apprise URL into {places[-1]} (mode 600), or hand it over by LoadCredential"
+            return fail(f"channel {name} has no address: {places[-1]} is not there", todo)
+        try:
+            address = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            return fail(f"the address of channel {name} cannot be read: {path}: {error}", f"see `ls -l {path}`")
+        if not address:
+            return fail(f"the address of channel {name} is empty: {path}", "its first line is an Apprise URL")
+        if path.parent == case.config.alert_credentials and path.stat().st_mode & 0o077:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            return fail(f"{path} is open to others (mode {mode:04o}), and may hold a password", f"chmod 600 {path}")
+    return ok(f"{', '.join(wanted)}: an address is there; `desgw-daemon alerts test` sends a message")
+
+
+@check("heartbeat")
+def heartbeat(case: Case) -> Answer:
+    """The dead man's switch, which tells that the daemon is gone."""
+    word = case.config.alerts.heartbeat
+    if not word:
+        todo = "set alerts.heartbeat to a URL of a service that misses it, or have Prometheus watch (docs/metrics.md)"
+        return warn("alerts.heartbeat is empty: nobody is told when this host or the daemon is gone", todo)
+    if word.startswith(("http://", "https://")):
+        return ok(f"{word.split('/')[2]} is called after each cycle; it is not called now")
+    path = case.config.paths.state / word
+    place = path if path.exists() else path.parent
+    if not os.access(place, os.W_OK, effective_ids=True):
+        return fail(f"{path} cannot be touched by this account", "mend its folder, or set alerts.heartbeat")
+    return ok(f"{path} is touched after each cycle")
+
+
+def _a_page(_: Config) -> timedelta:
+    return 2 * _PATIENCE + timedelta(seconds=5)
+
+
+@check("metrics", within=_a_page)
+def metrics(case: Case) -> Answer:
+    """Whether the numbers are where Prometheus looks for them."""
+    wanted = case.config.metrics
+    if not wanted.listen and wanted.textfile is None:
+        return ok("none are wanted (metrics.listen, metrics.textfile)")
+    runs = is_held(case.config.paths.state)
+    if (path := wanted.textfile) is not None:
+        if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+            todo = f"make {path.parent} writable for this account, or set metrics.textfile"
+            return fail(f"{path} cannot be replaced: {path.parent} is not there, or not writable", todo)
+        if path.suffix != ".prom":
+            return warn(f"{path} is not read by node_exporter", "metrics.textfile must end in .prom")
+    if wanted.listen:
+        ours, problem = _ask(wanted.listen)
+        if ours and not runs:
+            return warn(f"another daemon shows its numbers on {wanted.listen}", "give each its own metrics.listen")
+        if problem and runs:
+            todo = f"see `ss -ltnp` for who has the port; the daemon tries again after each cycle; {problem}"
+            return fail(f"no numbers of the daemon are on {wanted.listen}", todo)
+        if not ours and not runs and problem is None:
+            todo = "see `ss -ltnp` for who has it, or choose another metrics.listen"
+            return fail(f"{wanted.listen} is taken by another program", todo)
+    return ok("the daemon shows its numbers" if runs else "they can be shown once the daemon runs")
+
+
+def _ask(address: str) -> tuple[bool, str | None]:
+    """(whether numbers of ours are there, what is wrong: None when something answers or takes the port)."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=_PATIENCE.total_seconds()) as answer:
+            if b"desgw_cycles_total" in answer.read(4_000_000):
+                return True, None
+    except urllib.error.HTTPError:
+        return False, "another program answers"
+    except OSError as error:
+        return False, str(error)
+    return False, "another program answers"
+
+
+@check("log")
+def log(case: Case) -> Answer:
+    """The file of the log."""
+    path = case.config.log_file
+    if path is None:
+        return ok("no file (log.file); lines go to stderr, and so to the journal")
+    place = path if path.exists() else path.parent
+    if not os.access(place, os.W_OK, effective_ids=True):
+        todo = f"see `ls -ld {place}`; or set log.file"
+        return fail(f"{path} cannot be written by this account", todo)
+    return ok(f"{path} can be written")
