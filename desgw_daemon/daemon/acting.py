@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection
 
 from desgw_daemon.act.output_txt import keep_current
+from desgw_daemon.daemon.parts import Part, Parts
 from desgw_daemon.daemon.skipto import rows_to_keep, weigh
 from desgw_daemon.decide.disagree import changed_disagreements
 from desgw_daemon.decide.postproc_members import without
@@ -39,9 +40,16 @@ from desgw_daemon.wiring import House
 class Actor:
     """Carries out the actions of one tick."""
 
-    def __init__(self, *, house: House, environment: Mapping[str, str] | None, clock: Callable[[], datetime]) -> None:
-        """environment: what submissions get; None while the set-up script has not run: nothing is made then."""
+    def __init__(
+        self, *, house: House, environment: Mapping[str, str] | None, clock: Callable[[], datetime], parts: Parts
+    ) -> None:
+        """environment: what submissions get; None while the set-up script has not run: nothing is made then.
+
+        parts: hears of errors that nobody has foreseen.
+        """
         self._house = house
+        self._parts = parts
+        self._errors: list[str] = []
         self._environment = environment
         self._clock = clock
 
@@ -50,88 +58,81 @@ class Actor:
         exposures = {exposure.id: exposure for exposure in snapshot.exposures}
         with writing(self._house.database) as connection:
             for action in actions:
-                match action:
-                    case Wait():
-                        set_reason(connection, exposures[action.exposure_id], action.reason)
-                    case Move():
-                        move_exposure(
-                            connection,
-                            exposures[action.exposure_id],
-                            action.after,
-                            at=now,
-                            why=action.reason,
-                            ready=action.ready.value,
-                        )
-                    case Recheck():
-                        ask_recheck(connection, action.exposure_id, at=now)
-            set_disagreements(connection, changed_disagreements(snapshot, self._house.policy, now), at=now)
-        in_the_way = self._clear_away(snapshot)
-        errors = list(in_the_way)
+                if isinstance(action, Wait | Move | Recheck):
+                    work = partial(_write, connection, exposures[action.exposure_id], action, now)
+                    self._parts.record(connection, Part.ACTIONS, str(action), work)
+            work = partial(self._disagreements, connection, snapshot, now)
+            self._parts.record(connection, Part.ACTIONS, "what the queue and /pnfs disagree on", work)
+        cleared = self._clear_away(snapshot)
         for action in actions:
             if isinstance(action, Wait | Move | Recheck | WaitSeason):
                 continue
-            if in_the_way and isinstance(action, StartPostproc | LaunchPostproc):
+            if not cleared and isinstance(action, StartPostproc | LaunchPostproc):
                 continue
-            try:
-                self._do(snapshot, exposures, action, now)
-            except OperationalError:
-                raise  # nothing can be written down: stop the doing
-            except Exception as error:  # noqa: BLE001 - one action that fails must not stop a night; it is reported
-                words = str(error) if isinstance(error, DesgwError) else f"{type(error).__name__}: {error}"
-                errors.append(f"{action}: {words}")
-        errors += self._tidy(snapshot, now)
-        errors += self._write_output(now)
-        return tuple(errors)
+            self._try(str(action), partial(self._do, snapshot, exposures, action, now))
+        self._tidy(snapshot, now)
+        self._write_output(now)
+        return tuple(self._errors)
 
-    def _clear_away(self, snapshot: Snapshot) -> list[str]:
+    def _disagreements(self, connection: Connection, snapshot: Snapshot, now: datetime) -> None:
+        set_disagreements(connection, changed_disagreements(snapshot, self._house.policy, now), at=now)
+
+    def _try(self, what: str, work: Callable[[], None]) -> bool:
+        """Do one thing, and keep what went wrong. Whether it was done.
+
+        Raises DatabaseError when the database cannot be used: nothing can be written down, so the doing ends.
+        """
+        try:
+            work()
+        except (DesgwError, OSError) as error:
+            self._errors.append(f"{what}: {error}")
+        except Exception as error:  # noqa: BLE001 - one action that fails must not stop a night; it is told
+            self._parts.failed(Part.ACTIONS, error, what)
+        else:
+            return True
+        return False
+
+    def _clear_away(self, snapshot: Snapshot) -> bool:
         """Take the ini of each season's last run out of the folder. Before a run begins: its set-up reads them all."""
-        errors = []
         newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
-        for run in newest.values():
-            if run.state not in RUN_LIVE:
-                try:
-                    self._house.postprocessor.clear_away(run)
-                except OSError as error:
-                    errors.append(f"tidy up after run {run.number} of season {run.season}: {error}")
-        return errors
+        done = [
+            self._try(
+                f"tidy up after run {run.number} of season {run.season}",
+                partial(self._house.postprocessor.clear_away, run),
+            )
+            for run in newest.values()
+            if run.state not in RUN_LIVE
+        ]
+        return all(done)
 
-    def _tidy(self, snapshot: Snapshot, now: datetime) -> list[str]:
+    def _tidy(self, snapshot: Snapshot, now: datetime) -> None:
         """End what has outlived its time-out, and take up a refresh whose start a crash has interrupted."""
         house = self._house
-        errors = []
         newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
-        duties: list[tuple[str, Callable[[], None]]] = [
-            *(
-                (f"end an overdue DAGMaker of {e.expnum}", partial(house.dagmaker.end_overdue, making, now))
-                for e in snapshot.exposures
-                if (making := e.making) is not None and making.state is MakingState.RUNNING
-            ),
-            *(
-                (f"look after run {run.number} of {run.season}", partial(house.postprocessor.end_overdue, run, now))
-                for run in newest.values()
-                if run.state is RunState.RUNNING
-            ),
-        ]
+        for e in snapshot.exposures:
+            if (making := e.making) is not None and making.state is MakingState.RUNNING:
+                self._try(f"end an overdue DAGMaker of {e.expnum}", partial(house.dagmaker.end_overdue, making, now))
+        for run in newest.values():
+            if run.state is RunState.RUNNING:
+                what = f"look after run {run.number} of {run.season}"
+                self._try(what, partial(house.postprocessor.end_overdue, run, now))
         if (refresh := snapshot.refresh) is not None and refresh.state is RefreshState.RUNNING:
-            duties.append(("take up the refresh of exposures.list", partial(house.refresher.launch, refresh)))
-        for name, duty in duties:
-            try:
-                duty()
-            except OSError as error:
-                errors.append(f"{name}: {error}")
-        return errors
+            self._try("take up the refresh of exposures.list", partial(house.refresher.launch, refresh))
 
-    def _write_output(self, now: datetime) -> list[str]:
+    def _write_output(self, now: datetime) -> None:
         """Keep output.txt as it should be."""
         house = self._house
         path = house.config.output_txt
         if path is None:
-            return []
-        try:
-            keep_current(house.database, path=path, workflow=house.config.paths.workflow, now=now)
-        except OSError as error:
-            return [f"write {path.name}: {path}: {error.strerror or error}. Nothing waits for it"]
-        return []
+            return
+
+        def write() -> None:
+            try:
+                keep_current(house.database, path=path, workflow=house.config.paths.workflow, now=now)
+            except OSError as error:
+                raise Refused(f"{path}: {error.strerror or error}. Nothing waits for it") from error
+
+        self._try(f"write {path.name}", write)
 
     def _do(self, snapshot: Snapshot, exposures: Mapping[int, Exposure], action: Action, now: datetime) -> None:
         house = self._house
@@ -218,3 +219,14 @@ class Actor:
         if left is None:
             raise Refused(next(iter(why.values())))
         return left
+
+
+def _write(connection: Connection, exposure: Exposure, action: Wait | Move | Recheck, now: datetime) -> None:
+    """What an action that is only written down means."""
+    match action:
+        case Wait():
+            set_reason(connection, exposure, action.reason)
+        case Move():
+            move_exposure(connection, exposure, action.after, at=now, why=action.reason, ready=action.ready.value)
+        case Recheck():
+            ask_recheck(connection, exposure.id, at=now)

@@ -6,17 +6,19 @@ Read first, then written down.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from desgw_daemon.act.environment import Captured, NotCaptured
 from desgw_daemon.children import ChildStatus, look
+from desgw_daemon.daemon.parts import Part, Parts
 from desgw_daemon.daemon.postproc_following import RunFact, follow_runs, record_run
-from desgw_daemon.daemon.queue_following import QueueFact, follow_queue, record_queue
+from desgw_daemon.daemon.queue_following import QueueFact, follow_queue, queue_unknown, record_queue
 from desgw_daemon.daemon.refreshing import RefreshFact, follow_refresh, record_refresh
 from desgw_daemon.domain.snapshot import (
     Exposure,
@@ -59,19 +61,30 @@ class Followed:
     refresh: RefreshFact | None
 
 
-def follow(house: House, snapshot: Snapshot, now: datetime) -> Followed:
+def follow(house: House, snapshot: Snapshot, now: datetime, parts: Parts) -> Followed:
     """Read it all. A thing that cannot be read is left out: it is looked at again in the next tick."""
-    environment, problem = _setup(house, snapshot, now)
-    credential, environment = _credential(house, snapshot, environment, now)
+    environment, problem = parts.do(
+        Part.SETUP, lambda: _setup(house, snapshot, now), lambda why: (None, f"it cannot be told: {why}")
+    )
+    credential, environment = parts.do(
+        Part.CREDENTIAL,
+        lambda: _credential(house, snapshot, environment, now),
+        lambda why: (Problem(f"it cannot be told: {why}"), environment),
+    )
+    starts = _something_starts(snapshot)
     return Followed(
         environment=environment,
         making_problem=problem,
         credential_problem=credential.words if isinstance(credential, Problem) else None,
         credential_until=credential.until if isinstance(credential, Good) else None,
-        makings=tuple(_makings(house, snapshot)),
-        queue=follow_queue(house, snapshot, something_starts=_something_starts(snapshot)),
-        runs=follow_runs(house, snapshot),
-        refresh=follow_refresh(house, snapshot),
+        makings=parts.do(Part.MAKINGS, lambda: _makings(house, snapshot), lambda _: ()),
+        queue=parts.do(
+            Part.QUEUE,
+            lambda: follow_queue(house, snapshot, something_starts=starts),
+            lambda why: queue_unknown(f"it cannot be told: {why}"),
+        ),
+        runs=parts.do(Part.RUNS, lambda: follow_runs(house, snapshot), lambda _: ()),
+        refresh=parts.do(Part.REFRESH, lambda: follow_refresh(house, snapshot), lambda _: None),
     )
 
 
@@ -127,7 +140,7 @@ def _credential(
     return found, None if environment is None else {**environment, VARIABLE[kind]: str(path)}
 
 
-def _makings(house: House, snapshot: Snapshot) -> list[MakingFact]:
+def _makings(house: House, snapshot: Snapshot) -> tuple[MakingFact, ...]:
     facts = []
     for exposure in snapshot.exposures:
         making = exposure.making
@@ -141,7 +154,7 @@ def _makings(house: House, snapshot: Snapshot) -> list[MakingFact]:
         except OSError:
             continue
         facts.append(MakingFact(making=making, child=child, evidence=evidence))
-    return facts
+    return tuple(facts)
 
 
 def _evidence(house: House, exposure: Exposure, making: Making, child: ChildStatus) -> MakingEvidence:
@@ -156,15 +169,20 @@ def _evidence(house: House, exposure: Exposure, making: Making, child: ChildStat
     )
 
 
-def record_followed(connection: Connection, followed: Followed, now: datetime) -> None:
-    """Write it all down."""
+def record_followed(connection: Connection, followed: Followed, now: datetime, parts: Parts) -> str | None:
+    """Write it all down, each thing by itself. Returns why what the queue says could not be, if it could not."""
+
+    def record(what: str, work: Callable[[], object]) -> bool:
+        return parts.record(connection, Part.RECORDING, what, work)
+
     for making in followed.makings:
-        _record_making(connection, making, now)
-    record_queue(connection, followed.queue, now)
+        record(f"DAGMaker {making.making.folder}", partial(_record_making, connection, making, now))
+    queue = record("what the queue says", partial(record_queue, connection, followed.queue, now))
     for run in followed.runs:
-        record_run(connection, run, now)
+        record(f"run {run.run.number} of season {run.run.season}", partial(record_run, connection, run, now))
     if followed.refresh is not None:
-        record_refresh(connection, followed.refresh, now)
+        record("the refresh", partial(record_refresh, connection, followed.refresh, now))
+    return None if queue else "what it says cannot be written down"
 
 
 def _record_making(connection: Connection, fact: MakingFact, now: datetime) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from desgw_daemon.daemon.inbox import InboxOutcome, take_lists
+from desgw_daemon.daemon.parts import Part, Parts
 from desgw_daemon.daemon.resolving import refusal
+from desgw_daemon.decide.words import some
+from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ExposureState
 from desgw_daemon.observe.exposures_list import ExposureData
@@ -28,14 +32,45 @@ class Intake:
     inbox_problems: tuple[str, ...]
     inbox_ignored: tuple[str, ...]
 
+    @property
+    def alerts(self) -> tuple[AlertWanted, ...]:
+        """What of it a person should know; that a folder is silent is told elsewhere."""
+        return tuple(self._alerts())
 
-def take_in(house: House, log: Log, now: datetime) -> Intake:
+    def _alerts(self) -> Iterator[AlertWanted]:
+        if self.inbox_problems:
+            yield AlertWanted(
+                key="inbox",
+                rule="inbox",
+                text=f"the inbox cannot be worked with: {some(self.inbox_problems)}. `desgw-daemon queue add FILE`"
+                " takes a list all the same",
+            )
+        if self.inbox_ignored:
+            yield AlertWanted(
+                key="inbox_ignored",
+                rule="inbox_ignored",
+                text=f"not taken from the inbox: {some(self.inbox_ignored)}. Rename them to NAME.list in a season's"
+                " folder, or take them away",
+            )
+
+
+def take_in(house: House, log: Log, now: datetime, parts: Parts) -> Intake:
     """Take the inbox's lists, and give waiting exposures their data."""
+    outcome = parts.do(
+        Part.INBOX, lambda: _take_lists(house, log, now), lambda _: InboxOutcome(problems=(), ignored=())
+    )
+    return Intake(
+        workflow_problem=parts.do(Part.EXPOSURES_LIST, lambda: _learn(house, now), lambda _: None),
+        inbox_problems=outcome.problems,
+        inbox_ignored=outcome.ignored,
+    )
+
+
+def _take_lists(house: House, log: Log, now: datetime) -> InboxOutcome:
     try:
-        outcome = take_lists(house, log, now)
+        return take_lists(house, log, now)
     except OSError as error:
-        outcome = InboxOutcome(problems=(f"{error.filename or house.inbox}: {error.strerror}",), ignored=())
-    return Intake(workflow_problem=_learn(house, now), inbox_problems=outcome.problems, inbox_ignored=outcome.ignored)
+        return InboxOutcome(problems=(f"{error.filename or house.inbox}: {error.strerror}",), ignored=())
 
 
 def _learn(house: House, now: datetime) -> str | None:

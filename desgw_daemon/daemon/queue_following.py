@@ -82,6 +82,11 @@ def follow_queue(house: House, snapshot: Snapshot, *, something_starts: bool) ->
     )
 
 
+def queue_unknown(why: str) -> QueueFact:
+    """Nothing could be asked: nothing is known of any DAG, and all that is written down stays."""
+    return QueueFact(asked=(), dags={}, unasked=frozenset(), problem=why, others=None, calls=0, nodes={})
+
+
 def _nodes_of_ended(
     house: House, snapshot: Snapshot, asked: tuple[Submission, ...], dags: Mapping[str, DagStatus]
 ) -> Iterator[tuple[int, tuple[DagNode, ...]]]:

@@ -26,6 +26,7 @@ class Event(StrEnum):
     CYCLE_DONE = "cycle_done", "One cycle came to its end: what it saw, did and cost."
     ACTION_FAILED = "action_failed", "One action of a cycle failed; the others were carried out."
     CYCLE_FAILED = "cycle_failed", "A cycle ended with an error that nobody has foreseen; the next one tries again."
+    PART_FAILED = "part_failed", "A part of a cycle ended with an error that nobody has foreseen; the others go on."
     CYCLE_OVERRUN = "cycle_overrun", "A cycle took longer than poll.interval; the next one comes later."
     AFTER_CYCLE_FAILED = "after_cycle_failed", "Something that is done after each cycle failed; the cycle stands."
     WATCHDOG_WIDENED = "watchdog_widened", "systemd's watchdog was shorter than a healthy cycle may take."

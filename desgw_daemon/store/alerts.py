@@ -43,6 +43,18 @@ def load_silences(connection: Connection, *, at: datetime) -> tuple[Silence, ...
     return tuple(Silence(**row) for row in connection.execute(query.order_by(rows.c.id)).mappings())
 
 
+def standing_alerts(connection: Connection, *, without: str) -> tuple[AlertWanted, ...]:
+    """What is up or waits, as it was wanted: for a cycle that cannot tell what should be. Not those of one rule."""
+    up, waiting = table(AlertRow), table(AlertPendingRow)
+    about = ("key", "rule", "text", "since")
+    rows = connection.execute(select(up).where(up.c.cleared_at.is_(None), up.c.rule != without)).mappings()
+    more = connection.execute(select(waiting).where(waiting.c.rule != without)).mappings()
+    return (
+        *(AlertWanted(**{name: row[name] for name in (*about, "season", "nite", "expnum")}) for row in rows),
+        *(AlertWanted(**{name: row[name] for name in about}) for row in more),
+    )
+
+
 def write_changes(connection: Connection, changes: AlertChanges, *, at: datetime) -> None:
     """Raise, refresh and clear alerts, and set which conditions wait."""
     rows = table(AlertRow)

@@ -21,6 +21,13 @@ def begin_poll(connection: Connection, *, at: datetime) -> int:
     return int(key[0])
 
 
+def last_part_errors(connection: Connection) -> dict[str, str]:
+    """Which parts of the newest cycle that came to its end failed, and how."""
+    rows = table(PollRow)
+    newest = select(rows.c.part_errors).where(rows.c.ended_at.is_not(None)).order_by(rows.c.id.desc()).limit(1)
+    return dict(connection.execute(newest).scalar_one_or_none() or {})
+
+
 def write_poll(connection: Connection, poll_id: int, values: Mapping[str, Any]) -> None:
     """Fill in columns of a cycle's row."""
     rows = table(PollRow)
