@@ -15,6 +15,7 @@ from desgw_daemon.act.folders import FolderMaker
 from desgw_daemon.act.postproc import Postprocessor, PostprocSettings
 from desgw_daemon.act.rcfile import Parameters
 from desgw_daemon.act.refresh import Refresher
+from desgw_daemon.act.send import Outgoing
 from desgw_daemon.act.submit import Submitter
 from desgw_daemon.children import run_children
 from desgw_daemon.config.model import Config
@@ -22,6 +23,7 @@ from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.policy import AlertPolicy, Policy
 from desgw_daemon.grid.engine import Engine
 from desgw_daemon.grid.local import LocalEngine
+from desgw_daemon.observe.abandoned import Abandoned
 from desgw_daemon.observe.credential import VARIABLE
 from desgw_daemon.observe.exposures_list import ExposuresList
 from desgw_daemon.observe.looker import Looker
@@ -34,6 +36,7 @@ class House:
     config: Config
     policy: Policy
     database: Database
+    abandoned: Abandoned
     looker: Looker
     exposures_list: ExposuresList
     setup: SetupCapture
@@ -44,6 +47,7 @@ class House:
     postprocessor: Postprocessor
     folders: FolderMaker
     refresher: Refresher
+    outgoing: Outgoing
 
     @property
     def inbox(self) -> Path:
@@ -70,6 +74,10 @@ def alert_policy_of(config: Config) -> AlertPolicy:
         min_free=alerts.min_free,
         clock_jump=alerts.clock_jump,
         max_restarts=alerts.max_restarts,
+        channels=alerts.channels,
+        max_per_hour=alerts.max_per_hour,
+        send_within=alerts.send_within,
+        give_up_after=alerts.give_up_after,
         rules=rules,
         on_trial=frozenset(name for name, changed in alerts.rules.items() if not changed.active),
     )
@@ -216,6 +224,7 @@ def build(
     index of exposures.list, the captured environment) is taken over where its own settings are the same.
     """
     paths = config.paths
+    abandoned = before.abandoned if before else Abandoned()
     same_setup = before is not None and (before.config.paths, before.config.dagmaker) == (paths, config.dagmaker)
     # The paths need a restart, so the looker and the list stay the same for ever.
     run_children(config.service.children)
@@ -225,7 +234,8 @@ def build(
         config=config,
         policy=policy_of(config),
         database=database,
-        looker=before.looker if before else Looker(root=paths.pnfs),
+        abandoned=abandoned,
+        looker=before.looker if before else Looker(root=paths.pnfs, abandoned=abandoned),
         exposures_list=before.exposures_list if before else ExposuresList(config.exposures_list),
         setup=before.setup
         if before and same_setup
@@ -262,4 +272,7 @@ def build(
         folders=before.folders if before else FolderMaker(root=paths.pnfs),
         postprocessor=Postprocessor(database=database, settings=postproc_settings(config), clock=clock),
         refresher=Refresher(database=database, config_file=source.absolute(), state=paths.state),
+        outgoing=Outgoing(
+            root=paths.state / "outbox", credentials=config.alert_credentials, within=config.alerts.send_within
+        ),
     )

@@ -15,6 +15,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from desgw_daemon.daemon.acting import Actor
+from desgw_daemon.daemon.delivering import deliver
 from desgw_daemon.daemon.following import Followed, follow, record_followed
 from desgw_daemon.daemon.intake import Intake, take_in
 from desgw_daemon.daemon.looking import Looked, look_around, record_looked
@@ -33,6 +34,7 @@ from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.cycle import begin_poll, last_part_errors, write_poll
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.load import load_snapshot
+from desgw_daemon.store.stuck import known_stuck, record_stuck
 from desgw_daemon.wiring import House
 
 
@@ -77,6 +79,8 @@ def tick(
     with writing(house.database) as connection:
         parts = Parts(log=log, before=last_part_errors(connection))
         poll_id = begin_poll(connection, at=now)
+        house.abandoned.take_over(known_stuck(connection))
+        record_stuck(connection, house.abandoned.living())
     done = parts.do(Part.CYCLE, lambda: _through(house, log, parts, poll_id, now, clock), lambda _: _Through())
     with writing(house.database) as connection:
         report(
@@ -98,6 +102,7 @@ def tick(
             "part_errors": parts.errors,
         }
         write_poll(connection, poll_id, end)
+    _deliver(house, log, parts, poll_id, clock)
     log.debug(
         Event.CYCLE_DONE,
         f"cycle {poll_id}: {done.looked_at} exposures looked at, {len(done.actions)} actions",
@@ -118,6 +123,14 @@ def tick(
     )
 
 
+def _deliver(house: House, log: Log, parts: Parts, poll_id: int, clock: Callable[[], datetime]) -> None:
+    """Last, so that what this cycle tells goes out at once."""
+    parts.do(Part.DELIVERY, lambda: deliver(house, log, at=clock()), lambda _: None)
+    if Part.DELIVERY in parts.errors:
+        with writing(house.database) as connection:
+            write_poll(connection, poll_id, {"part_errors": parts.errors})
+
+
 def _through(
     house: House, log: Log, parts: Parts, poll_id: int, now: datetime, clock: Callable[[], datetime]
 ) -> _Through:
@@ -131,6 +144,8 @@ def _through(
     with writing(house.database) as connection:
         unwritten = record_followed(connection, followed, now, parts)
         record_looked(connection, snapshot, looked, house.policy, now, parts)
+        record_stuck(connection, stuck := house.abandoned.living())
+        write_poll(connection, poll_id, {"stuck": len(stuck)})
         if blacklist is not None:
             write = partial(record_blacklist, connection, blacklist, at=now)
             parts.record(connection, Part.RECORDING, "the blacklist", write)
