@@ -44,6 +44,7 @@ def _daemon(args: argparse.Namespace) -> int:
     loaded = open_config(args)
     config = loaded.config
     with ActLock(config.paths.state):
+        refuse_broken(config.database, config.backups)
         database = open_database(loaded)
         with Log(level=config.log.level, file=config.log_file) as log:
             Daemon(loaded=loaded, database=database, log=log).run()

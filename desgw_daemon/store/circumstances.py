@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.store.checkup import load_checkup
 from desgw_daemon.store.cycle import silent_since
+from desgw_daemon.store.vitals import load_vitals
 
 
 def with_circumstances(connection: Connection, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with what is silent (/pnfs, the engine, the making of DAGs), what the credential lacks, and what
-    `doctor` found.
+    """The snapshot with what is silent (/pnfs, the engine, the making of DAGs), what the credential lacks,
+    what `doctor` found, and how the daemon itself is.
     """
     return replace(
         snapshot,
@@ -22,4 +23,5 @@ def with_circumstances(connection: Connection, snapshot: Snapshot) -> Snapshot:
         making_blocked=silent_since(connection, "making_problem"),
         credential_bad=silent_since(connection, "credential_problem"),
         checkup=load_checkup(connection),
+        vitals=load_vitals(connection),
     )
