@@ -15,6 +15,7 @@ from desgw_daemon.act.folders import FolderMaker
 from desgw_daemon.act.postproc import Postprocessor, PostprocSettings
 from desgw_daemon.act.rcfile import Parameters
 from desgw_daemon.act.refresh import Refresher
+from desgw_daemon.act.send import Outgoing
 from desgw_daemon.act.submit import Submitter
 from desgw_daemon.children import run_children
 from desgw_daemon.config.model import Config
@@ -44,6 +45,7 @@ class House:
     postprocessor: Postprocessor
     folders: FolderMaker
     refresher: Refresher
+    outgoing: Outgoing
 
     @property
     def inbox(self) -> Path:
@@ -70,6 +72,10 @@ def alert_policy_of(config: Config) -> AlertPolicy:
         min_free=alerts.min_free,
         clock_jump=alerts.clock_jump,
         max_restarts=alerts.max_restarts,
+        channels=alerts.channels,
+        max_per_hour=alerts.max_per_hour,
+        send_within=alerts.send_within,
+        give_up_after=alerts.give_up_after,
         rules=rules,
         on_trial=frozenset(name for name, changed in alerts.rules.items() if not changed.active),
     )
@@ -262,4 +268,7 @@ def build(
         folders=before.folders if before else FolderMaker(root=paths.pnfs),
         postprocessor=Postprocessor(database=database, settings=postproc_settings(config), clock=clock),
         refresher=Refresher(database=database, config_file=source.absolute(), state=paths.state),
+        outgoing=Outgoing(
+            root=paths.state / "outbox", credentials=config.alert_credentials, within=config.alerts.send_within
+        ),
     )

@@ -80,6 +80,13 @@ def _word(value: object) -> str:
     return text
 
 
+def _name(value: object) -> str:
+    text = _text(value, "a name")
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", text) is None:
+        raise ValueError(f"{text!r} is no name: letters, digits, - and _ only")
+    return text
+
+
 def _words(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         listed = ", ".join(f'"{word}"' for word in value.split())
@@ -164,6 +171,8 @@ OptionalFullPath = Annotated[Path | None, BeforeValidator(_optional_path)]
 DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
 #: One word of a command line.
 Word = Annotated[str, BeforeValidator(_word)]
+#: A name that may be part of a file's.
+Name = Annotated[str, BeforeValidator(_name)]
 #: Words in front of a command; may be none.
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 #: A command with its arguments.

@@ -21,6 +21,7 @@ from desgw_daemon.config.kinds import (
     FullPath,
     InnerPath,
     LoopbackAddress,
+    Name,
     OptionalFullPath,
     OptionalInnerPath,
     Rate,
@@ -199,7 +200,7 @@ class Rule(Section):
 class Alerts(Section):
     """When people are told, and how."""
 
-    channels: Mapping[Word, Literal["info", "warning", "critical"]] = {}
+    channels: Mapping[Name, Literal["info", "warning", "critical"]] = {}
     credentials: InnerPath = Path("credentials")
     repeat_after: Span = timedelta(hours=4)
     repeat_at_most: Span = timedelta(days=1)

@@ -37,7 +37,7 @@ from desgw_daemon.daemon.checkups import Checkups
 from desgw_daemon.daemon.measuring import Measuring
 from desgw_daemon.daemon.service import EXTEND_EVERY, Service
 from desgw_daemon.daemon.tick import tick
-from desgw_daemon.daemon.trouble import DatabaseTrouble
+from desgw_daemon.daemon.trouble import DatabaseTrouble, sender
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.errors import ConfigError
 from desgw_daemon.report.events import Event
@@ -75,7 +75,11 @@ class Daemon:
         self._after.add("doctor", Checkups(source=loaded.source.absolute(), log=log).cycle_done)
         paths = loaded.config.paths
         self._trouble = DatabaseTrouble(
-            state=paths.state, backups=loaded.config.backups, log=log, send=self._send_directly, clock=clock
+            state=paths.state,
+            backups=loaded.config.backups,
+            log=log,
+            send=sender(loaded.config, log),
+            clock=clock,
         )
         self._stop = threading.Event()
         self._look_at_config = threading.Event()

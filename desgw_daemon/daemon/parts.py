@@ -64,10 +64,11 @@ class Part(StrEnum):
     HISTORY = "history", "changes of state are not told to the log; `desgw-daemon history` shows them"
     ALERTS = "alerts", "the alerts that are up stay up, and only errors of the daemon itself are raised"
     TELLING = "telling", "alerts are not told; `desgw-daemon alerts list` shows them"
+    DELIVERY = "delivery", "no channel is sent anything; the log is told, and `desgw-daemon alerts list` shows all"
 
 
-#: Fails only after the alerts of its cycle have been raised: the next cycle raises it.
-_AFTER_ALERTS: Final = Part.TELLING
+#: Fail only after the alerts of their cycle have been raised: the next cycle raises them.
+_AFTER_ALERTS: Final = (Part.TELLING, Part.DELIVERY)
 
 
 def is_of_database(error: Exception) -> bool:
@@ -124,8 +125,9 @@ class Parts:
     def alerts(self, wanted: tuple[AlertWanted, ...]) -> tuple[AlertWanted, ...]:
         """`wanted` without what only follows from parts that failed, and an alert for each of these."""
         failed = dict(self.errors)
-        if _AFTER_ALERTS in self._before:
-            failed.setdefault(_AFTER_ALERTS, self._before[_AFTER_ALERTS])
+        for part in _AFTER_ALERTS:
+            if part in self._before:
+                failed.setdefault(part, self._before[part])
         explained = {part.explains for part in failed}
         # What several parts run into is one cause: told for the gravest, else for the first.
         causes: dict[str, Part] = {}

@@ -20,14 +20,16 @@ from desgw_daemon.report.alerts import tell_alerts
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.history import log_transitions
 from desgw_daemon.report.logs import Log
+from desgw_daemon.report.messages import message_of
 from desgw_daemon.store.alerts import standing_alerts
 from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.cycle import forget_polls
 from desgw_daemon.store.load import lacking_folders, load_snapshot
 from desgw_daemon.store.nightfacts import load_night_facts
+from desgw_daemon.store.outbox import forget_deliveries, put_out
 from desgw_daemon.wiring import House
 
-#: Cycles are kept for this long.
+#: Cycles and messages are kept for this long.
 _KEEP_POLLS: Final = timedelta(days=60)
 
 
@@ -54,8 +56,15 @@ def report(
     )
     work = partial(set_alerts, connection, parts.alerts(wanted), house.policy, at=now)
     parts.record(connection, Part.ALERTS, "", work)
-    parts.record(connection, Part.TELLING, "", partial(tell_alerts, connection, log, house.policy, at=now))
+    parts.record(connection, Part.TELLING, "", partial(_tell, connection, house, log, now))
     forget_polls(connection, before=now - _KEEP_POLLS)
+    forget_deliveries(connection, before=now - _KEEP_POLLS)
+
+
+def _tell(connection: Connection, house: House, log: Log, now: datetime) -> None:
+    """To the log and into the outbox: both, or neither."""
+    told = tell_alerts(connection, log, house.policy, at=now)
+    put_out(connection, map(message_of, told), house.policy.alerts.channels, at=now)
 
 
 def _conditions(

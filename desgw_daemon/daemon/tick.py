@@ -15,6 +15,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from desgw_daemon.daemon.acting import Actor
+from desgw_daemon.daemon.delivering import deliver
 from desgw_daemon.daemon.following import Followed, follow, record_followed
 from desgw_daemon.daemon.intake import Intake, take_in
 from desgw_daemon.daemon.looking import Looked, look_around, record_looked
@@ -109,6 +110,7 @@ def tick(
             "part_errors": parts.errors,
         }
         write_poll(connection, poll_id, end)
+    _deliver(house, log, parts, poll_id, clock)
     log.debug(
         Event.CYCLE_DONE,
         f"cycle {poll_id}: {done.looked_at} exposures looked at, {len(done.actions)} actions",
@@ -127,6 +129,14 @@ def tick(
         spent=spent,
         credential_until=done.credential_until,
     )
+
+
+def _deliver(house: House, log: Log, parts: Parts, poll_id: int, clock: Callable[[], datetime]) -> None:
+    """Last, so that what this cycle tells goes out at once."""
+    parts.do(Part.DELIVERY, lambda: deliver(house, log, at=clock()), lambda _: None)
+    if Part.DELIVERY in parts.errors:
+        with writing(house.database) as connection:
+            write_poll(connection, poll_id, {"part_errors": parts.errors})
 
 
 def _through(

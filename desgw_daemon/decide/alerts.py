@@ -7,6 +7,7 @@ from typing import Final
 
 from desgw_daemon.decide.attention_alerts import attention_alerts
 from desgw_daemon.decide.checkup_alerts import checkup_alerts
+from desgw_daemon.decide.delivering import delivery_alerts
 from desgw_daemon.decide.disagree import disagreement_alerts
 from desgw_daemon.decide.failure_alerts import failure_alerts
 from desgw_daemon.decide.leftover_alerts import leftover_alerts
@@ -46,6 +47,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_without_data(snapshot, policy, now),
         *_paused(snapshot),
         *_unseen(snapshot),
+        *delivery_alerts(snapshot.undelivered, policy.alerts),
         *checkup_alerts(snapshot),
         *vitals_alerts(snapshot, policy),
     )

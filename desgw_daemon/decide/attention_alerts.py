@@ -1,6 +1,6 @@
 """Alerts about exposures that need a person: one for each reason, whatever the number of exposures.
 
-Those whose cause has an alert of its own (a failed run, a host, a step, surplus files) are in that one.
+Those whose cause has an alert of its own (a failed run, a host, a step, surplus or empty files) are in that one.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ _NUMBER: Final = re.compile(r"(?<!exit code )(?<!signal )\b\d+")
 
 def attention_alerts(snapshot: Snapshot, policy: Policy, explained: Mapping[int, int]) -> Iterator[AlertWanted]:
     """explained: how many CCDs of each exposure (by id) other alerts account for."""
+    empty = {(left.exposure_id, left.kind): left.count for left in snapshot.facts.leftovers}
     groups: defaultdict[tuple[Why, str], list[Exposure]] = defaultdict(list)
     for exposure in snapshot.exposures:
         if exposure.state is not ExposureState.ATTENTION or failed_run_of(snapshot, exposure) is not None:
             continue
         why = why_in_attention(snapshot, exposure, policy)
-        if why == "surplus":
+        if why == "surplus" or (why == "files" and (exposure.id, "forcefile") in empty):
             continue
-        if why == "ccds" and _would_do(snapshot, exposure, policy, explained):
+        told = explained.get(exposure.id, 0) + empty.get((exposure.id, "tarball"), 0)
+        if why == "ccds" and snapshot.facts.complete.get(exposure.id, 0) + told >= policy.min_complete_ccds:
+            # It would be ready but for what other alerts tell.
             continue
         groups[why, _group(snapshot, exposure, why)].append(exposure)
     for (why, name), exposures in groups.items():
@@ -64,11 +67,6 @@ def why_in_attention(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> 
     if exposure.forcefiles_surplus and policy.surplus == "hold":
         return "surplus"
     return "files" if exposure.forcefiles_found < exposure.forcefiles_expected else "other"
-
-
-def _would_do(snapshot: Snapshot, exposure: Exposure, policy: Policy, explained: Mapping[int, int]) -> bool:
-    """Whether it would be ready but for what other alerts tell."""
-    return snapshot.facts.complete.get(exposure.id, 0) + explained.get(exposure.id, 0) >= policy.min_complete_ccds
 
 
 def _group(snapshot: Snapshot, exposure: Exposure, why: Why) -> str:

@@ -20,14 +20,10 @@ def leftover_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterat
     surplus: defaultdict[int, list[Leftover]] = defaultdict(list)
     empty: defaultdict[int, list[Leftover]] = defaultdict(list)
     for leftover in snapshot.facts.leftovers:
-        if leftover.kind == "surplus" and leftover.exposure_id in stopped and policy.surplus == "hold":
-            surplus[leftover.season].append(leftover)
-        elif now - leftover.since < policy.alerts.leftovers_after:
+        holds = leftover.kind != "surplus" or policy.surplus == "hold"
+        if not (leftover.exposure_id in stopped and holds) and now - leftover.since < policy.alerts.leftovers_after:
             continue
-        elif leftover.kind == "surplus":
-            surplus[leftover.season].append(leftover)
-        else:
-            empty[leftover.season].append(leftover)
+        (surplus if leftover.kind == "surplus" else empty)[leftover.season].append(leftover)
     for season, found in surplus.items():
         yield AlertWanted(
             key=f"surplus_files:{season}",
@@ -43,7 +39,8 @@ def leftover_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterat
             rule="zero_size_files",
             season=season,
             text=f"{_files(found, 'file')} of size 0. A transfer was cut off: tell the storage service."
-            f" `desgw-daemon status {found[0].expnum}` names what is missing; a retry writes them anew",
+            f" {_held(found, stopped)}`desgw-daemon status {found[0].expnum}` names what is missing; a retry writes"
+            " them anew",
         )
 
 

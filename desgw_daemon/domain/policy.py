@@ -25,6 +25,11 @@ class AlertPolicy:
     min_free: int = 5 * 1024**3
     clock_jump: timedelta = timedelta(seconds=30)
     max_restarts: int = 3
+    #: From which severity on each channel is told.
+    channels: Mapping[str, str] = field(default_factory=dict)
+    max_per_hour: int = 10
+    send_within: timedelta = timedelta(seconds=30)
+    give_up_after: timedelta = timedelta(hours=12)
     #: The catalogue, as daemon.toml has changed it.
     rules: Mapping[str, AlertRule] = field(default_factory=lambda: RULES)
     #: Rules on trial: told to nobody.

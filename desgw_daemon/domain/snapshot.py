@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from desgw_daemon.domain.checkup import Checkup
+from desgw_daemon.domain.messages import Undelivered
 from desgw_daemon.domain.names import ExposureKey
 from desgw_daemon.domain.nightfacts import NightFacts
 from desgw_daemon.domain.states import (
@@ -363,6 +364,8 @@ class Snapshot:
     credential_bad: tuple[datetime, str] | None = None
     #: Until when a good one holds, as seen in this cycle; None when none was looked at.
     credential_until: datetime | None = None
+    #: Channels that do not deliver messages to people.
+    undelivered: tuple[Undelivered, ...] = ()
     #: What `doctor` found missing when the daemon last had itself looked at.
     checkup: Checkup | None = None
     #: The daemon's own condition.

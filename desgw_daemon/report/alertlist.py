@@ -111,7 +111,7 @@ def _alert(row: sqlite3.Row, silences: Sequence[ListedSilence], present: set[str
             "silenced_by": next((s["id"] for s in silences if up and _about(s["what"], row)), None),
             "muted_by": next((cause for cause in _causes(row["rule"]) if up and cause in present), None),
         }
-        | _help(row["rule"]),
+        | _help(row["rule"], season=row["season"], expnum=row["expnum"]),
     )
 
 
@@ -123,10 +123,15 @@ def _causes(rule: str) -> tuple[str, ...]:
     return RULES[rule].muted_by if rule in RULES else ()
 
 
-def _help(rule: str) -> dict[str, str]:
-    """A rule of another version is still shown."""
+def _help(rule: str, *, season: int | None = None, expnum: int | None = None) -> dict[str, str]:
+    """What to do, its commands ready to type where the alert is about one. A rule of another version is still shown."""
     known = RULES.get(rule)
-    return {"todo": known.todo if known else "", "page": known.runbook if known else "docs/runbook.md"}
+    if known is None:
+        return {"todo": "", "page": "docs/runbook.md"}
+    todo = known.todo if expnum is None else known.todo.replace("EXPNUM", str(expnum))
+    if season is not None:
+        todo = todo.replace("--season N", f"--season {season}")
+    return {"todo": todo, "page": known.runbook}
 
 
 def _rows(db: sqlite3.Connection, query: str) -> Iterator[Any]:

@@ -81,3 +81,7 @@ class Event(StrEnum):
     ALERT_RAISED = "alert_raised", "An alert is up: a person is wanted."
     ALERT_ANSWERED = "alert_answered", "A person has acknowledged an alert, or silenced some."
     ALERT_CLEARED = "alert_cleared", "The cause of an alert has gone."
+    MESSAGE_SENT = "message_sent", "A message to people was delivered by a channel."
+    MESSAGE_FAILED = "message_failed", "A message could not be delivered; it is tried again."
+    MESSAGE_GIVEN_UP = "message_given_up", "A message could not be delivered in time, and is tried no longer."
+    NIGHT_REPORTED = "night_reported", "The report of a night was written."

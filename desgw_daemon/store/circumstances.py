@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.store.checkup import load_checkup
 from desgw_daemon.store.cycle import silent_since
+from desgw_daemon.store.outbox import load_undelivered
 from desgw_daemon.store.vitals import load_vitals
 
 
@@ -21,6 +22,7 @@ def with_circumstances(connection: Connection, snapshot: Snapshot) -> Snapshot:
         pnfs_silent=silent_since(connection, "pnfs_problem"),
         engine_silent=silent_since(connection, "engine_problem"),
         making_blocked=silent_since(connection, "making_problem"),
+        undelivered=load_undelivered(connection),
         credential_bad=silent_since(connection, "credential_problem"),
         checkup=load_checkup(connection),
         vitals=load_vitals(connection),

@@ -16,12 +16,11 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.pool import NullPool
 
 from desgw_daemon.errors import Refused
-from desgw_daemon.store.database import SchemaError
 from desgw_daemon.store.readonly import BUSY_TIMEOUT, reading_uri
 from desgw_daemon.store.wishes import pause
 
 #: What SQLite says of a file that is broken for good; anything else may be over by itself.
-_BROKEN: Final = ("malformed", "not a database", "corrupt")
+_BROKEN: Final = ("malformed", "not a database", "corrupt", "damaged")
 #: A damaged file can have thousands of complaints: the first says enough.
 _CHECK: Final = "PRAGMA quick_check(1)"
 
@@ -39,12 +38,6 @@ def damage_of(path: Path) -> str | None:
     except sqlite3.Error as error:
         return str(error) if is_broken(str(error)) else None
     return None if answer == "ok" else " ".join(str(answer).split())
-
-
-def refuse_broken(path: Path, backups: Path) -> None:
-    """Raises SchemaError when the file is damaged, with the way back: what is read from it could not be trusted."""
-    if path.exists() and (damage := damage_of(path)):
-        raise SchemaError(f"{path} is damaged ({damage}): nothing is done with it; {way_back(backups)}")
 
 
 def newest_good_copy(folder: Path) -> Path | None:

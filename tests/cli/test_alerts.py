@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.policy import AlertPolicy, Policy
 from tests.store.alertbook import AlertBook, wanted
 
@@ -79,7 +78,7 @@ class TestList:
         assert found["pending"][0]["muted_by"] == "pnfs_silent" and found["silences"] == []
         alert = one(book, "exposure_attention:5")
         assert (alert["expnum"], alert["times_told"], alert["silenced_by"]) == (1200201, 1, None)
-        assert alert["todo"] == RULES["exposure_attention"].todo
+        assert alert["todo"] == "`desgw-daemon explain 1200201`"
 
     def test_all(self, book: AlertBook) -> None:
         assert "refresh_failed" in ok(book, "list", "--all").split("Over:")[1]

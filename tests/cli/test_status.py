@@ -122,7 +122,8 @@ class TestPipe:
         text = shown(cwd=night)
         assert "post-processing of season 2206:\n  run  1  done     20 exposures in i; ended " in text
         assert "  run  2  running  10 exposures in i; since " in text
-        assert re.search(r"\n\d alerts are up:\n  critical  ", text)
+        head = r"\n\d alerts are up, 1 critical \(`desgw-daemon alerts list` says what to do\):\n  critical  "
+        assert re.search(head, text)
         assert "not paused" in text.splitlines()[-1]
 
     def test_nothing_yet(self, night: Path) -> None:

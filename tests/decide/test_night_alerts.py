@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.attention_alerts import why_in_attention
+from desgw_daemon.decide.failure_alerts import failure_alerts
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.names import NOOVERLAPS
@@ -121,6 +124,35 @@ class TestStepFailures:
 
     def test_no_overlap_is_no_failure(self) -> None:
         assert up(failures=spread(9, 9, step=NOOVERLAPS)) == {}
+
+
+FAILURES = st.lists(
+    st.builds(
+        failed,
+        st.integers(1, 59),
+        st.integers(1, 6),
+        host=st.sampled_from(["a.gov", "slot1@a.gov", "b.gov", None]),
+        step=st.sampled_from([STEP, "RUN05_expose.FAIL", NOOVERLAPS, None]),
+        state=st.sampled_from([CcdState.FAILED, CcdState.LOST]),
+        nite=st.sampled_from([NITE, "20261122"]),
+        over=st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+class TestEachCcdOnce:
+    """Whatever fails, no CCD is in two alerts."""
+
+    @given(FAILURES)
+    def test_any_night(self, failures: list[Failures]) -> None:
+        whole = replace(snapshot(), facts=NightFacts(failures=tuple(failures)))
+        found = failure_alerts(whole, POLICY, after(hours=1))
+        assert len({alert.key for alert in found.alerts}) == len(found.alerts)
+        told = sum(int(alert.text.split()[0]) for alert in found.alerts)
+        assert told == sum(found.ccds.values())
+        for number, count in found.ccds.items():
+            assert count <= sum(failure.count for failure in failures if failure.exposure_id == number)
 
 
 class TestCcdsLost:
@@ -263,6 +295,14 @@ class TestZeroSizeFiles:
         assert up(leftovers=found, now=after(hours=1.9)) == {}
         (alert,) = up(leftovers=found, now=after(hours=2)).values()
         assert alert.key == f"zero_size_files:{SEASON}" and "4 files of 2 exposures (1200201, 1200202)" in alert.text
+
+    def test_an_exposure_waits(self) -> None:
+        """Then at once, and in this alert alone."""
+        stuck = [exposure(1, state=ExposureState.ATTENTION), exposure(2, state=ExposureState.ATTENTION)]
+        lacking = replace(stuck[1], forcefiles_expected=118, forcefiles_found=20)
+        found = (leftover("tarball", count=12), leftover("forcefile", 2, count=98))
+        (alert,) = up(stuck[0], lacking, leftovers=found, complete={1: 47, 2: 59}, now=after(minutes=1)).values()
+        assert alert.rule == "zero_size_files" and "Waiting for that: 2 exposures (1200201, 1200202)" in alert.text
 
 
 def pace(number: int, **values: Any) -> Pace:

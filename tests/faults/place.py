@@ -78,10 +78,14 @@ class Place:
             wishes = [Wish(expnum=expnum, nite="20200304", band="i") for expnum in expnums]
             add(connection, season=SEASON, wishes=wishes, priority=0, who="me", at=self.now, source="a test")
 
+    def wait(self, span: timedelta) -> None:
+        """Time passes, by both clocks."""
+        self.now += span
+        self._since_boot += span.total_seconds()
+
     def tick(self, house: House | None = None, *, later: timedelta = timedelta(minutes=1)) -> TickResult:
         """One cycle."""
-        self.now += later
-        self._since_boot += later.total_seconds()
+        self.wait(later)
         with self.log() as log:
             return tick(house or self.house, log, clock=lambda: self.now, since_boot=lambda: self._since_boot)
 

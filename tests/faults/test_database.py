@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,11 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from desgw_daemon.cli.main import main as program
-from desgw_daemon.daemon.trouble import DatabaseTrouble
+from desgw_daemon.daemon.trouble import DatabaseTrouble, refuse_damaged
 from desgw_daemon.errors import Refused
 from desgw_daemon.store.database import SchemaError, backup, create_or_check
-from desgw_daemon.store.restoring import damage_of, newest_good_copy, refuse_broken, restore
+from desgw_daemon.store.restoring import damage_of, newest_good_copy, restore
 
 from .place import Place
 
@@ -52,18 +53,20 @@ class TestDamage:
         damage(newer)
         place.database.dispose()
         assert damage_of(path) is None
-        refuse_broken(path, place.loaded.config.backups)
         damage(path)
         assert newest_good_copy(place.loaded.config.backups) == good
-        with pytest.raises(SchemaError, match=f"desgw-daemon db restore {good}"):
-            refuse_broken(path, place.loaded.config.backups)
+        with place.log() as log, pytest.raises(SchemaError, match=f"desgw-daemon db restore {good}"):
+            refuse_damaged(place.loaded.config, log, lambda: place.now)
 
-    def test_run_refuses_it(self, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_run_refuses_it(self, place: Place) -> None:
         copy = copy_of(place, "old.db", 20)
         place.database.dispose()
         damage(place.loaded.config.database)
-        assert program(["--config", str(place.root / "daemon.toml"), "run"]) == 2
-        assert f"db restore {copy}" in capsys.readouterr().err
+        command = [sys.executable, "-m", "desgw_daemon", "--config", str(place.root / "daemon.toml"), "run"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 2
+        assert f"db restore {copy}" in done.stderr.splitlines()[-1]
+        assert (place.state / "database_error.told").exists()
 
     def test_the_way_back_pauses(self, place: Place) -> None:
         path = place.loaded.config.database

@@ -70,7 +70,7 @@ class TestStarts:
     """More starts within an hour than alerts.max_restarts, each after an end that nobody had ordered, are told."""
 
     def start(self, place: Place, *, stopped: bool) -> None:
-        place.now += timedelta(minutes=1)
+        place.wait(timedelta(minutes=1))
         with writing(place.database) as connection:
             run = record_start(connection, at=place.now, pid=1, boot_id="boot", version="1")
             if stopped:
