@@ -180,7 +180,9 @@ def _as_toml(value: object) -> str:
         return "[" + ", ".join(f'"{word}"' for word in value) + "]"
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_as_toml(of)}" for key, of in value.items()) + " }"
-    if isinstance(value, int | float):
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
         return f"{value:g}"
     return f'"{value if value is not None else ""}"'
 

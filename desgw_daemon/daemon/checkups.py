@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Final
@@ -31,6 +32,8 @@ _EVERY: Final = timedelta(days=1)
 _AGAIN: Final = timedelta(minutes=10)
 #: Beyond the longest check that depends on the configuration: the sourcing of the set-up script.
 _MORE: Final = timedelta(minutes=5)
+#: A process that can be ended has ended within this.
+_LEAVE: Final = timedelta(seconds=0.5)
 #: It must not speak to systemd in the daemon's name.
 _NOT_ITS: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
@@ -60,7 +63,9 @@ class Checkups:
             return
         if self._process.poll() is None:
             if now >= self._next:
-                self._process.kill()  # never waited for: it may be stuck where nothing can end it
+                self._process.kill()
+                with suppress(subprocess.TimeoutExpired):  # stuck where nothing can end it: it is left behind
+                    self._process.wait(_LEAVE.total_seconds())
                 self._let_go(now)
                 raise OSError("`desgw-daemon doctor` comes to no end")
             return

@@ -21,8 +21,6 @@ _FEW_INODES: Final = 100_000
 def state_folder(case: Case) -> Answer:
     """The daemon's own folder: local, writable, shared with the group."""
     folder = case.config.paths.state
-    if not folder.is_dir():
-        return fail(f"{folder} is not there", f"mkdir -p {folder}; chmod 2775 {folder}; or mount its disk")
     kind = file_system(folder)
     if kind.startswith(_NETWORK):
         todo = "set paths.state to a folder on a local disk: a database on a network mount is lost sooner or later"

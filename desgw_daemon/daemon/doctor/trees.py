@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import Any, Final, Literal
 from desgw_daemon.domain.times import age
 
 Kind = Literal["folder", "file", "other"]
+#: A process that can end does so within this.
+_LEAVE: Final = timedelta(seconds=1)
 _WORKER: Final = "desgw_daemon.observe.pathworker"
 
 
@@ -71,7 +74,7 @@ class _Asker:
             answer = self._answer(self._process, path)
             if answer is None:
                 self._silent = Seen(problem=f"no answer within {age(self._patience)}", silent=True)
-                self._process.kill()  # never waited for: it may be stuck where nothing can end it
+                self._process.kill()
                 return self._silent
             return Seen(**answer)
 
@@ -94,9 +97,15 @@ class _Asker:
         return found
 
     def close(self) -> None:
-        """No more questions: a process that answers ends by itself."""
-        if self._process is not None and self._process.stdin is not None and self._silent is None:
-            self._process.stdin.close()
+        """No more questions: the process ends by itself. One that is stuck where nothing can end it is left behind."""
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            return
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stdout.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LEAVE.total_seconds())
 
 
 class Trees:
