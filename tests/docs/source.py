@@ -22,4 +22,8 @@ def alert_rules() -> set[str]:
                 (rule,) = (keyword.value for keyword in node.keywords if keyword.arg == "rule")
                 assert isinstance(rule, ast.Constant), f"{path}: the rule of an alert is no plain word"
                 found.add(str(rule.value))
+            elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "RULES":
+                # One that is told without the database, since it is about that.
+                if isinstance(node.slice, ast.Constant):
+                    found.add(str(node.slice.value))
     return found
