@@ -23,6 +23,7 @@ from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.policy import AlertPolicy, Policy
 from desgw_daemon.grid.engine import Engine
 from desgw_daemon.grid.local import LocalEngine
+from desgw_daemon.observe.abandoned import Abandoned
 from desgw_daemon.observe.credential import VARIABLE
 from desgw_daemon.observe.exposures_list import ExposuresList
 from desgw_daemon.observe.looker import Looker
@@ -35,6 +36,7 @@ class House:
     config: Config
     policy: Policy
     database: Database
+    abandoned: Abandoned
     looker: Looker
     exposures_list: ExposuresList
     setup: SetupCapture
@@ -222,6 +224,7 @@ def build(
     index of exposures.list, the captured environment) is taken over where its own settings are the same.
     """
     paths = config.paths
+    abandoned = before.abandoned if before else Abandoned()
     same_setup = before is not None and (before.config.paths, before.config.dagmaker) == (paths, config.dagmaker)
     # The paths need a restart, so the looker and the list stay the same for ever.
     run_children(config.service.children)
@@ -231,7 +234,8 @@ def build(
         config=config,
         policy=policy_of(config),
         database=database,
-        looker=before.looker if before else Looker(root=paths.pnfs),
+        abandoned=abandoned,
+        looker=before.looker if before else Looker(root=paths.pnfs, abandoned=abandoned),
         exposures_list=before.exposures_list if before else ExposuresList(config.exposures_list),
         setup=before.setup
         if before and same_setup

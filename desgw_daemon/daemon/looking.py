@@ -16,6 +16,7 @@ from desgw_daemon.decide.readiness import count_forcefiles
 from desgw_daemon.domain.facts import CallCounts, Look, LookRequest, Sighting, Unseen
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Snapshot
+from desgw_daemon.observe.looker import TREE
 from desgw_daemon.store.looks import record_forcefile_counts, record_look
 from desgw_daemon.wiring import House
 
@@ -35,9 +36,7 @@ class Looked:
     @property
     def problem(self) -> str | None:
         """Why /pnfs as a whole could not be seen."""
-        if self.look.silent:
-            return self.look.silent
-        return "a look at it took longer than poll.look_deadline" if self.look.stuck else None
+        return self.look.silent
 
 
 def look_around(house: House, snapshot: Snapshot, now: datetime, parts: Parts) -> Looked:
@@ -48,7 +47,8 @@ def look_around(house: House, snapshot: Snapshot, now: datetime, parts: Parts) -
         return Looked(requests=requests, look=replace(nothing, silent=f"it cannot be told: {why}"))
 
     def look() -> Looked:
-        requests = plan_looks(snapshot, house.policy, now)
+        hanging = {folder for stuck in house.abandoned.living(TREE) for folder in stuck.what.split(", ")}
+        requests = plan_looks(snapshot, house.policy, now, hanging=hanging)
         if not requests:
             return Looked(requests=(), look=nothing)
         return parts.do(Part.LOOKING, lambda: _look(house, requests), lambda why: blind(requests, why))
@@ -61,8 +61,10 @@ def _look(house: House, requests: tuple[LookRequest, ...]) -> Looked:
     look = house.looker.look(
         requests,
         deadline=poll.look_deadline,
+        answer_within=poll.answer_within,
         calls_at_once=poll.calls_at_once,
         calls_per_second=poll.calls_per_second,
+        max_stuck=poll.max_stuck,
     )
     return Looked(requests=requests, look=look)
 
@@ -78,8 +80,10 @@ def record_looked(
     for request in looked.requests:
         before = exposures[request.exposure_id]
         seen = sightings[request.exposure_id]
+        if looked.look.silent:
+            # The mount as a whole: each exposure keeps its state, with its age, and none is put aside for it.
+            seen = [sight for sight in seen if not (isinstance(sight, Unseen) and sight.hung)]
         if looked.look.silent and not seen:
-            # The mount as a whole: each exposure keeps its state, with its age.
             seen = [Unseen(exposure_id=before.id, what="folders", ccd=None, problem=looked.look.silent, at=now)]
         what = f"what was seen of {before.label}"
         parts.record(connection, Part.RECORDING, what, partial(_record, connection, before, request, seen, policy, now))

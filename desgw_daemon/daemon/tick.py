@@ -34,6 +34,7 @@ from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.cycle import begin_poll, last_part_errors, write_poll
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.load import load_snapshot
+from desgw_daemon.store.stuck import known_stuck, record_stuck
 from desgw_daemon.wiring import House
 
 
@@ -78,6 +79,8 @@ def tick(
     with writing(house.database) as connection:
         parts = Parts(log=log, before=last_part_errors(connection))
         poll_id = begin_poll(connection, at=now)
+        house.abandoned.take_over(known_stuck(connection))
+        record_stuck(connection, house.abandoned.living())
     done = parts.do(Part.CYCLE, lambda: _through(house, log, parts, poll_id, now, clock), lambda _: _Through())
     with writing(house.database) as connection:
         report(
@@ -141,6 +144,8 @@ def _through(
     with writing(house.database) as connection:
         unwritten = record_followed(connection, followed, now, parts)
         record_looked(connection, snapshot, looked, house.policy, now, parts)
+        record_stuck(connection, stuck := house.abandoned.living())
+        write_poll(connection, poll_id, {"stuck": len(stuck)})
         if blacklist is not None:
             write = partial(record_blacklist, connection, blacklist, at=now)
             parts.record(connection, Part.RECORDING, "the blacklist", write)

@@ -78,11 +78,14 @@ def assess(
     problems = [f"{_DOUBT}{doubt}" for doubt in doubts]
     problems += [sight.problem for sight in sightings if isinstance(sight, Unseen)]
     if problems:
+        hung = any(isinstance(sight, Unseen) and sight.hung for sight in sightings)
+        exposure = replace(exposure, hung_at=now if hung else None)
         return _with_problems(before, exposure, problems, policy, now)
     return replace(
         exposure,
         unseen_since=None,
         unseen_problem=None,
+        hung_at=None,
         as_of=now,
         full_look_at=now if request.full else exposure.full_look_at,
     )

@@ -7,7 +7,9 @@ What is settled is looked at again slowly in the background, and once before it 
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+from typing import Final
 
 from desgw_daemon.decide.attempt import made_since, overdue_at
 from desgw_daemon.decide.forcefiles import fresh_forcefiles
@@ -17,14 +19,26 @@ from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import CcdState, ExposureState, Ready, SubmissionState
 
+#: The order of a look that was never made before all others.
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
-def plan_looks(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[LookRequest, ...]:
-    """The looks of this tick, one request an exposure at most."""
+
+def plan_looks(
+    snapshot: Snapshot, policy: Policy, now: datetime, *, hanging: AbstractSet[str] = frozenset()
+) -> tuple[LookRequest, ...]:
+    """The looks of this tick, one request an exposure at most; what has waited longest comes first.
+
+    hanging: folders (of exposures, below the root) on which a process hangs at this moment: they are left alone until
+    it has died.
+    """
     requests: list[LookRequest] = []
     idle: list[tuple[Exposure, ExposureKey]] = []
-    for exposure in snapshot.exposures:
+    # A look that is cut off at its deadline must not always cut off the same ones.
+    for exposure in sorted(snapshot.exposures, key=lambda exposure: exposure.as_of or _NEVER):
         key = exposure.key
         if key is None or not (is_watched(exposure) or _is_wanted_again(exposure)):
+            continue
+        if key.exp_folder() in hanging or now < aside_until(exposure, policy):
             continue
         if recheck_is_asked(exposure):
             requests.append(_full(exposure, key))
@@ -37,6 +51,14 @@ def plan_looks(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[LookR
         else:
             idle.append((exposure, key))
     return (*requests, *_background(idle, policy, now))
+
+
+def aside_until(exposure: Exposure, policy: Policy) -> datetime:
+    """Until when an exposure whose folder hung is left alone: for a cycle, then for as long as it was unseen so far."""
+    if exposure.hung_at is None:
+        return _NEVER
+    unseen_for = exposure.hung_at - (exposure.unseen_since or exposure.hung_at)
+    return exposure.hung_at + min(max(unseen_for, policy.poll_interval), policy.aside_at_most)
 
 
 def is_watched(exposure: Exposure) -> bool:

@@ -86,13 +86,17 @@ class CcdSeen:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """Something that was asked for and could not be seen: the mount's error, or no answer in time."""
+    """Something that was asked for and could not be seen: the mount's error, or no answer in time.
+
+    hung: the call on it did not come back.
+    """
 
     exposure_id: int
     what: Literal["folders", "forcefiles", "ccd"]
     ccd: int | None
     problem: str
     at: datetime
+    hung: bool = False
 
 
 Sighting = FoldersSeen | ForcefilesSeen | CcdSeen | Unseen
@@ -148,6 +152,22 @@ class Look:
     seconds: float
     stuck: bool = False
     silent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """A process that hangs in a call on a tree, was killed, and does not die.
+
+    start: in clock ticks since the boot, since pids are used again. tree: `pnfs`, `workflow` or `postprocessing`; what:
+    the folders that it hangs on, with ", " between them.
+    """
+
+    pid: int
+    start: int
+    boot_id: str
+    tree: str
+    what: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """One look at /pnfs, by a worker process that is abandoned when it hangs.
 
-The looker hands the requests over, takes the reports as they come, and kills the worker at the
-deadline. It never waits for a process that does not die, not even when the daemon ends.
+The worker tells by itself which folders hang, and goes on with the others. The looker hands the requests over, takes
+the reports as they come, and kills the worker at the deadline. It never waits for a process that does not die, not
+even when the daemon ends.
 Must not touch the mount itself.
 """
 
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Final
 
@@ -23,11 +24,15 @@ from desgw_daemon.domain.facts import (
     Look,
     LookRequest,
     Sighting,
+    Unseen,
 )
+from desgw_daemon.observe.abandoned import Abandoned
 from desgw_daemon.observe.answers import unanswered
 from desgw_daemon.observe.text import last_lines, plain_text
 from desgw_daemon.observe.wire import Done, Order, RootSeen, decode_report, encode_order, encode_request
 
+#: Its name among the trees that processes may hang on.
+TREE: Final = "pnfs"
 #: -P: a `json.py` in the folder where the daemon was started must not be taken for the library's.
 WORKER: Final = (sys.executable, "-P", "-m", "desgw_daemon.observe.worker")
 #: A killed process that is not in the middle of a hanging call is gone after this long.
@@ -62,45 +67,45 @@ class _Heard:
 
 
 class Looker:
-    """Looks at one mount, and keeps count of the workers that hang on it."""
+    """Looks at one mount. Of its workers that hang on it no more than a few are left behind."""
 
-    def __init__(self, *, root: Path, worker: Sequence[str] = WORKER) -> None:
-        """worker: the command line of the worker."""
+    def __init__(self, *, root: Path, abandoned: Abandoned | None = None, worker: Sequence[str] = WORKER) -> None:
+        """abandoned: who keeps count of processes that hang. worker: the command line of the worker."""
         self._root = str(root.absolute())
         self._worker = tuple(worker)
-        self._stuck: list[tuple[subprocess.Popen[bytes], datetime]] = []
-
-    @property
-    def stuck(self) -> tuple[int, ...]:
-        """Process ids of abandoned workers that have not died yet. Reaps those that have."""
-        self._stuck = [(process, since) for process, since in self._stuck if process.poll() is None]
-        return tuple(process.pid for process, _ in self._stuck)
+        self.abandoned = Abandoned() if abandoned is None else abandoned
 
     def look(
         self,
         requests: Sequence[LookRequest],
         *,
         deadline: timedelta,
+        answer_within: timedelta,
         calls_at_once: int,
         calls_per_second: float,
+        max_stuck: int,
     ) -> Look:
         """One look, in the order of the requests (one for each exposure); 0 calls a second is no limit.
 
-        It takes no longer than the deadline and a second. Never raises for what is on the mount, nor
+        It takes no longer than the deadline and a second. A call that takes longer than answer_within hangs, and the
+        exposure that it is about is given up for this look. Never raises for what is on the mount, nor
         for a worker that fails: what was asked for and is not among the sightings is Unseen, with the
-        reason. While an abandoned worker of an earlier look is alive no second one is started.
+        reason. While max_stuck abandoned workers are alive no other is started.
         """
         begin = time.monotonic()
         if not requests:
             return Look((), CallCounts(), 0.0)
-        if self.stuck:
-            process, since = self._stuck[0]
+        stuck = self.abandoned.living(TREE)
+        if len(stuck) >= max_stuck:
+            pids = ", ".join(str(each.pid) for each in stuck)
             problem = (
-                f"{self._root} has not answered since {since:%Y-%m-%dT%H:%M:%SZ}: the process that looked at "
-                f"it (pid {process.pid}) hangs and cannot be killed; no other is started until it ends"
+                f"{self._root} has not answered since {stuck[0].since:%Y-%m-%dT%H:%M:%SZ}: {len(stuck)} processes that"
+                f" looked at it (pid {pids}) hang and cannot be killed; no other is started until one of them ends"
             )
             return _outcome(_Heard(), requests, problem, begin, in_time=True)
-        order = Order(self._root, calls_at_once, calls_per_second, deadline.total_seconds())
+        order = Order(
+            self._root, calls_at_once, calls_per_second, deadline.total_seconds(), answer_within.total_seconds()
+        )
         lines = [encode_order(order), *(encode_request(request) for request in requests)]
         heard = _Heard()
         with _memory() as asked, _memory() as errors:
@@ -111,7 +116,7 @@ class Looker:
             except OSError as error:
                 problem = f"no process could be started to look at {self._root}: {error}"
                 return _outcome(heard, requests, problem, begin, in_time=True)
-            in_time = self._follow(process, heard, until=begin + deadline.total_seconds())
+            in_time = self._follow(process, heard, requests, until=begin + deadline.total_seconds())
             if in_time:
                 unfinished = _why_unfinished(process, heard, errors)
             else:
@@ -129,7 +134,9 @@ class Looker:
             start_new_session=True,
         )
 
-    def _follow(self, process: subprocess.Popen[bytes], heard: _Heard, *, until: float) -> bool:
+    def _follow(
+        self, process: subprocess.Popen[bytes], heard: _Heard, requests: Sequence[LookRequest], *, until: float
+    ) -> bool:
         """Take reports until the worker has no more (True) or its time is over (False: it is killed)."""
         assert process.stdout is not None
         with process.stdout as output:
@@ -137,21 +144,35 @@ class Looker:
             try:
                 for line in pipe.lines(until):
                     heard.take(line)
+                    if heard.finished:
+                        # Its last word: it ends now, or hangs in a call that did not come back.
+                        until = min(until, time.monotonic() + _DEATH.total_seconds())
+                        for _ in pipe.lines(until):
+                            pass
+                        return True
                 return pipe.ended
             finally:
                 if not pipe.ended:
                     process.kill()
                     for line in pipe.lines(None):
                         heard.take(line)
-                self._bury(process)
+                self._bury(process, heard, requests)
 
-    def _bury(self, process: subprocess.Popen[bytes]) -> None:
+    def _bury(self, process: subprocess.Popen[bytes], heard: _Heard, requests: Sequence[LookRequest]) -> None:
         """Reap a worker that has ended or is about to; one that cannot die is abandoned."""
         try:
             process.wait(_DEATH.total_seconds())
         except subprocess.TimeoutExpired:
             process.kill()
-            self._stuck.append((process, datetime.now(UTC)))
+            self.abandoned.add(process, tree=TREE, what=_hung_on(self._root, heard, requests))
+
+
+def _hung_on(root: str, heard: _Heard, requests: Sequence[LookRequest]) -> str:
+    """The folders of the exposures whose calls did not come back; the root when it is the mount, or nobody knows."""
+    if heard.root is None or heard.root.problem is not None:
+        return root
+    hung = {sight.exposure_id for sight in heard.sightings if isinstance(sight, Unseen) and sight.hung}
+    return ", ".join(request.key.exp_folder() for request in requests if request.exposure_id in hung) or root
 
 
 class _Pipe:

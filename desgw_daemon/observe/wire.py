@@ -29,12 +29,13 @@ from desgw_daemon.domain.names import ExposureKey
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a worker is told first. calls_per_second 0 is no limit; deadline in seconds."""
+    """What a worker is told first. calls_per_second 0 is no limit; deadline and answer_within in seconds."""
 
     root: str
     calls_at_once: int
     calls_per_second: float
     deadline: float
+    answer_within: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ Report = Sighting | RootSeen | Done
 
 def encode_order(order: Order) -> str:
     """The first line to a worker."""
-    return json.dumps([order.root, order.calls_at_once, order.calls_per_second, order.deadline])
+    words = [order.root, order.calls_at_once, order.calls_per_second, order.deadline, order.answer_within]
+    return json.dumps(words)
 
 
 def decode_order(line: str | bytes) -> Order:
@@ -120,7 +122,13 @@ def _report_to_raw(report: Report) -> dict[str, Any]:
                 "odd": report.odd,
             }
         case Unseen():
-            raw = {"is": "unseen", "what": report.what, "ccd": report.ccd, "problem": report.problem}
+            raw = {
+                "is": "unseen",
+                "what": report.what,
+                "ccd": report.ccd,
+                "problem": report.problem,
+                "hung": report.hung,
+            }
     return raw | {"id": report.exposure_id, "at": report.at.timestamp()}
 
 
@@ -157,6 +165,6 @@ def _report_from_raw(raw: Mapping[str, Any]) -> Report:
                 tuple(raw["odd"]),
             )
         case "unseen":
-            return Unseen(exposure_id, raw["what"], raw["ccd"], raw["problem"], at)
+            return Unseen(exposure_id, raw["what"], raw["ccd"], raw["problem"], at, raw["hung"])
         case other:
             raise ValueError(f"no such report: {other!r}")

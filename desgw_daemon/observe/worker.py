@@ -12,16 +12,29 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
+from typing import Literal
 
 from desgw_daemon.domain.facts import CcdSeen, FoldersSeen, ForcefilesSeen, LookRequest, Sighting, Unseen
 from desgw_daemon.observe.mount import Mount
 from desgw_daemon.observe.sight import root_problem, see_ccd, see_folders, see_forcefiles
 from desgw_daemon.observe.wire import Done, Report, RootSeen, decode_order, decode_request, encode_report
 
-Task = Callable[[], Sighting]
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    """One thing to see. told: it was reported as hanging."""
+
+    what: Literal["folders", "forcefiles", "ccd"]
+    ccd: int | None
+    run: Callable[[], Sighting]
+    told: bool = False
 
 
 class _Lane:
@@ -32,15 +45,17 @@ class _Lane:
     """
 
     def __init__(self, mount: Mount, root: str, request: LookRequest) -> None:
-        self._mount, self._root, self._request = mount, root, request
+        self._mount, self._root, self.request = mount, root, request
         self._before_ccds = int(request.forcefiles) + int(request.folders)
         self._ccds = request.ccds or ()
         self.running = 0
-        self.todo: deque[Task] = deque()
+        #: A call of it did not come back: nothing more is asked of it in this look.
+        self.hung = False
+        self.todo: deque[_Task] = deque()
         if request.forcefiles:
-            self.todo.append(partial(see_forcefiles, mount, root, request))
+            self.todo.append(_Task("forcefiles", None, partial(see_forcefiles, mount, root, request)))
         if request.folders:
-            self.todo.append(partial(see_folders, mount, root, request))
+            self.todo.append(_Task("folders", None, partial(see_folders, mount, root, request)))
         if not self._before_ccds:
             self._add_ccds()
 
@@ -48,7 +63,7 @@ class _Lane:
         """A task came to its end."""
         self.running -= 1
         if isinstance(sighting, FoldersSeen):
-            wanted = self._request.ccds
+            wanted = self.request.ccds
             self._ccds = tuple(ccd for ccd in sorted(sighting.ccds) if wanted is None or ccd in wanted)
         if isinstance(sighting, Unseen) and sighting.what == "folders":
             self._ccds = ()
@@ -59,7 +74,8 @@ class _Lane:
             self._add_ccds()
 
     def _add_ccds(self) -> None:
-        self.todo.extend(partial(see_ccd, self._mount, self._root, self._request, ccd) for ccd in self._ccds)
+        for ccd in self._ccds:
+            self.todo.append(_Task("ccd", ccd, partial(see_ccd, self._mount, self._root, self.request, ccd)))
 
     @property
     def finished(self) -> bool:
@@ -70,8 +86,17 @@ class _Lane:
 class Worker:
     """Carries out one order."""
 
-    def __init__(self, *, mount: Mount, root: str, requests: Sequence[LookRequest], calls_at_once: int) -> None:
-        self._mount, self._root = mount, root
+    def __init__(
+        self,
+        *,
+        mount: Mount,
+        root: str,
+        requests: Sequence[LookRequest],
+        calls_at_once: int,
+        answer_within: float,
+    ) -> None:
+        """answer_within: seconds; a call that takes longer hangs."""
+        self._mount, self._root, self._answer_within = mount, root, answer_within
         lanes = [_Lane(mount, root, request) for request in requests]
         self._lanes = [lane for lane in lanes if not lane.finished]
         self._threads = calls_at_once
@@ -79,7 +104,11 @@ class Worker:
         self._most_per_lane = max(1, calls_at_once // 4)
         self._changed = threading.Condition()
         self._writing = threading.Lock()
+        #: The thread that asks the root: whoever waits for it must not hang with it.
+        self._asker = ThreadPoolExecutor(1)
         self._absent: list[Sighting] = []
+        #: Calls under way, and when each began.
+        self._under_way: dict[_Task, tuple[_Lane, float]] = {}
 
     def run(self) -> None:
         """Look at everything, reporting as it goes.
@@ -87,43 +116,100 @@ class Worker:
         What is absent is reported last, after the root has answered once more: a mount that goes away in
         the middle makes everything look absent.
         """
-        problem = root_problem(self._mount, self._root)
+        problem = self._root_problem()
         self._report(RootSeen(problem))
         if problem is not None:
             return
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._threads)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if self._absent:
-            problem = root_problem(self._mount, self._root)
+        for _ in range(self._threads):
+            self._start_thread()
+        problem = self._wait()
+        if problem is None and (self._absent or self._under_way):
+            problem = self._root_problem()
         for sighting in self._absent:
             self._report(sighting if problem is None else _unseen(sighting, problem))
-        self._report(Done())
+        self._report(Done() if problem is None else RootSeen(problem))
+
+    def _start_thread(self) -> None:
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _root_problem(self) -> str | None:
+        """What the root answers; one that does not answer is a problem as well."""
+        try:
+            return self._asker.submit(root_problem, self._mount, self._root).result(self._answer_within)
+        except TimeoutError:
+            return f"{self._root} has not answered for {self._answer_within:g} s"
+
+    def _wait(self) -> str | None:
+        """Until every lane is finished or hangs. Why the mount as a whole is silent, or None.
+
+        A lane whose call hangs is given up, and a fresh thread takes the place of the one that it holds. When the root
+        hangs as well, it is the mount.
+        """
+        silent: list[str | None] = []
+        probing = False
+        with self._changed:
+            while self._lanes:
+                self._changed.wait(self._until_next_hang())
+                for lane in self._give_up_hanging():
+                    self._lanes.remove(lane)
+                    if not probing:
+                        probing = True
+                        threading.Thread(target=lambda: silent.append(self._root_problem()), daemon=True).start()
+                if silent and silent[0] is not None:
+                    return silent[0]
+        return None
+
+    def _until_next_hang(self) -> float:
+        """Seconds until the oldest call under way hangs, of those that are not known to."""
+        begun = [since for task, (_, since) in self._under_way.items() if not task.told]
+        return max(0.0, min(begun, default=time.monotonic()) + self._answer_within - time.monotonic())
+
+    def _give_up_hanging(self) -> list[_Lane]:
+        """The lanes with a call that hangs since now: told, and each call's thread replaced."""
+        now = time.monotonic()
+        given_up = []
+        for task, (lane, since) in self._under_way.items():
+            if now - since < self._answer_within:
+                continue
+            if not lane.hung:
+                lane.hung = True
+                given_up.append(lane)
+            if not task.told:
+                task.told = True
+                problem = f"{_folder(lane.request, task)} hangs: no answer for {self._answer_within:g} s"
+                self._report(Unseen(lane.request.exposure_id, task.what, task.ccd, problem, datetime.now(UTC), True))
+                self._start_thread()
+        return given_up
 
     def _work(self) -> None:
         while (taken := self._next()) is not None:
             lane, task = taken
-            sighting = task()
+            sighting = task.run()
+            with self._changed:
+                del self._under_way[task]
+                if task.told:
+                    # It came after all, too late to be believed; another thread has taken this one's place.
+                    self._changed.notify_all()
+                    return
             if isinstance(sighting, Unseen) or sighting.there:
                 self._report(sighting)
             else:
                 self._absent.append(sighting)
             with self._changed:
                 lane.took(sighting)
-                if lane.finished:
+                if lane.finished and not lane.hung:
                     self._lanes.remove(lane)
-                # No more than these tasks can have become possible, and this thread takes one itself.
-                self._changed.notify(self._most_per_lane if self._lanes else self._threads)
+                self._changed.notify_all()
 
-    def _next(self) -> tuple[_Lane, Task] | None:
+    def _next(self) -> tuple[_Lane, _Task] | None:
         with self._changed:
             while self._lanes:
                 for lane in self._lanes:
-                    if lane.todo and lane.running < self._most_per_lane:
+                    if lane.todo and not lane.hung and lane.running < self._most_per_lane:
                         lane.running += 1
-                        return lane, lane.todo.popleft()
+                        task = lane.todo.popleft()
+                        self._under_way[task] = (lane, time.monotonic())
+                        return lane, task
                 self._changed.wait()
         return None
 
@@ -131,6 +217,13 @@ class Worker:
         with self._writing:
             sys.stdout.buffer.write((encode_report(report, self._mount.calls) + "\n").encode())
             sys.stdout.buffer.flush()
+
+
+def _folder(request: LookRequest, task: _Task) -> str:
+    """What is looked at, as people know it."""
+    if task.what == "forcefiles":
+        return request.key.forcephoto_folder()
+    return request.key.exp_folder() if task.ccd is None else request.key.ccd_folder(task.ccd)
 
 
 def _unseen(sighting: Sighting, problem: str) -> Unseen:
@@ -163,6 +256,7 @@ def main() -> None:
         root=order.root,
         requests=[decode_request(line) for line in rest],
         calls_at_once=order.calls_at_once,
+        answer_within=order.answer_within,
     )
     worker.run()
     os._exit(0)

@@ -24,6 +24,7 @@ _COLUMNS: Final = (
     "as_of",
     "unseen_since",
     "unseen_problem",
+    "hung_at",
 )
 
 

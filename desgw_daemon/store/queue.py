@@ -196,6 +196,7 @@ def begin_again(
         as_of=None,
         unseen_since=None,
         unseen_problem=None,
+        hung_at=None,
         unlisted_since=None,
         forcefiles_expected=0,
         forcefiles_found=0,

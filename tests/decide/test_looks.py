@@ -218,3 +218,48 @@ class TestAttention:
 
     def test_submitted_by_somebody_else(self) -> None:
         assert len(looks(exposure(state=ExposureState.ATTENTION, watch_only=True), hours=9)) == 1
+
+
+class TestHanging:
+    """A folder that hung is left alone for a cycle, then for as long as it was unseen, up to poll.aside_at_most."""
+
+    @staticmethod
+    def hung(*, minutes_unseen: float) -> Exposure:
+        """One whose folder hung ten minutes after the start."""
+        at = after(minutes=10)
+        return replace(submitted(), hung_at=at, unseen_since=at - timedelta(minutes=minutes_unseen))
+
+    @pytest.mark.parametrize(("unseen", "aside"), [(0, 1), (1, 1), (2, 2), (4, 4), (9, 9), (100, 10)])
+    def test_how_long(self, unseen: float, aside: float) -> None:
+        exposure = self.hung(minutes_unseen=unseen)
+        assert looks(exposure, minutes=10 + aside - 0.1) == ()
+        assert len(looks(exposure, minutes=10 + aside)) == 1
+
+    def test_the_others_are_looked_at(self) -> None:
+        other = replace(submitted(), id=2, expnum=1200202)
+        assert [request.exposure_id for request in looks(self.hung(minutes_unseen=4), other)] == [2]
+
+    def test_not_while_a_process_hangs_on_it(self) -> None:
+        watched = submitted()
+        assert watched.key is not None
+        folder = watched.key.exp_folder()
+        assert plan_looks(Snapshot(exposures=(watched,)), POLICY, after(hours=9), hanging={folder}) == ()
+
+    def test_seen_again_it_is_forgotten(self) -> None:
+        watch = Watch()
+        watch.exposure = self.hung(minutes_unseen=4)
+        watch.pnfs.there = True
+        watch.look(after(minutes=14))
+        assert watch.exposure.hung_at is None and watch.exposure.unseen_since is None
+
+
+class TestOrder:
+    """What has waited longest for a look comes first: a look that is cut off does not always cut off the same ones."""
+
+    def test_oldest_first(self) -> None:
+        ages = {1: 5, 2: 9, 3: None, 4: 7}
+        exposures = [
+            replace(submitted(), id=n, expnum=1200200 + n, as_of=None if age is None else after(minutes=-age))
+            for n, age in ages.items()
+        ]
+        assert [request.exposure_id for request in looks(*exposures)] == [3, 2, 4, 1]

@@ -76,6 +76,6 @@ class TestRoundTrip:
         assert "\n" not in line
         assert decode_request(line.encode("ascii")) == request
 
-    @given(st.builds(Order, TEXTS, NUMBERS, SECONDS, SECONDS))
+    @given(st.builds(Order, TEXTS, NUMBERS, SECONDS, SECONDS, SECONDS))
     def test_orders(self, order: Order) -> None:
         assert decode_order(encode_order(order)) == order

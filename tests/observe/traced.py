@@ -59,11 +59,11 @@ def disturbed(path: Path, injection: str, *more: Path, call: str = "openat") -> 
 
 def release(looker: Looker) -> None:
     """Let the killed workers that a tracer holds back die, and have them reaped."""
-    for pid in looker.stuck:
+    for pid in (stuck.pid for stuck in looker.abandoned.living()):
         status = Path(f"/proc/{pid}/status").read_text()
         (tracer,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("TracerPid"))
         os.kill(tracer, signal.SIGKILL)
-    until(lambda: looker.stuck == ())
+    until(lambda: looker.abandoned.living() == ())
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:

@@ -88,10 +88,16 @@ def look(
     deadline: timedelta = timedelta(seconds=60),
     calls_at_once: int = 8,
     calls_per_second: float = 0,
+    answer_within: timedelta = timedelta(seconds=20),
 ) -> Look:
     """One look by a looker of its own."""
     return Looker(root=root, worker=worker).look(
-        requests, deadline=deadline, calls_at_once=calls_at_once, calls_per_second=calls_per_second
+        requests,
+        deadline=deadline,
+        answer_within=answer_within,
+        calls_at_once=calls_at_once,
+        calls_per_second=calls_per_second,
+        max_stuck=1,
     )
 
 
