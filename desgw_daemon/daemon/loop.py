@@ -34,6 +34,7 @@ from desgw_daemon.config.model import Config, keys, needs_restart, value_of
 from desgw_daemon.config.watch import ConfigWatch, FolderWatch, LocalWatch
 from desgw_daemon.daemon.after_cycle import AfterCycle, Committed
 from desgw_daemon.daemon.checkups import Checkups
+from desgw_daemon.daemon.heartbeat import Heartbeat
 from desgw_daemon.daemon.measuring import Measuring
 from desgw_daemon.daemon.service import EXTEND_EVERY, Service
 from desgw_daemon.daemon.tick import tick
@@ -71,6 +72,7 @@ class Daemon:
         self._service = Service(notifier=Notifier.of(os.environ), log=log)
         self._after = AfterCycle(log=log)
         self._after.add("the word to systemd", self._service.cycle_done)
+        self._after.add("the heartbeat", Heartbeat().cycle_done)
         self._after.add("numbers for Prometheus", Measuring().cycle_done)
         self._after.add("doctor", Checkups(source=loaded.source.absolute(), log=log).cycle_done)
         paths = loaded.config.paths
