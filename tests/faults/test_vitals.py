@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from desgw_daemon.decide.vitals import vitals_alerts
+from desgw_daemon.domain.snapshot import Snapshot
+from desgw_daemon.domain.vitals import Vitals
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.vitals import record_start, record_stop
 
@@ -93,3 +96,13 @@ class TestStarts:
             self.start(place, stopped=True)
         place.tick()
         assert not place.up()
+
+
+class TestThePace:
+    """A cycle that took longer than poll.interval is told, when the ones after it do so for ten minutes."""
+
+    @pytest.mark.parametrize(("seconds", "told"), [(59.0, False), (61.0, True)])
+    def test_the_condition(self, place: Place, seconds: float, told: bool) -> None:
+        snapshot = Snapshot(vitals=Vitals(seconds=seconds))
+        rules = [alert.rule for alert in vitals_alerts(snapshot, place.house.policy)]
+        assert rules == (["poll_overrun"] if told else [])
