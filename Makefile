@@ -35,7 +35,7 @@ demo: $(VENV)/ready-run
 	@$(BIN)/desgw-daemon demo
 
 test: $(VENV)/ready-dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/ready-dev
 	@DESGW_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak

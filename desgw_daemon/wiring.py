@@ -98,6 +98,7 @@ def alert_policy_of(config: Config) -> AlertPolicy:
         max_per_hour=alerts.max_per_hour,
         send_within=alerts.send_within,
         give_up_after=alerts.give_up_after,
+        report_at=alerts.report_at,
         rules=rules,
         on_trial=frozenset(name for name, changed in alerts.rules.items() if not changed.active),
     )

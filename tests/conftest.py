@@ -42,6 +42,13 @@ def counted(record_property: Callable[[str, object], None]) -> Callable[[str], N
     return lambda text: record_property(_COUNTED, text)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: at the end there is then something left to do for every worker (with the option
+    --no-loadscope-reorder, which keeps this order).
+    """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
     """What was counted, and in the long form docs/soak.md."""
     lines = [

@@ -122,10 +122,6 @@ class Box:
         """A file inside."""
         return Path(f"/proc/{self._init}/root{path}").read_text()
 
-    def inside(self, path: str) -> Path:
-        """The path by which a file inside is reached from outside."""
-        return Path(f"/proc/{self._init}/root{path}")
-
     def journal(self, *words: str) -> str:
         """What the journal has of the daemon."""
         return self.ok("journalctl", "--no-pager", "-q", "-u", "desgw-daemon", *words)

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from desgw_daemon.children import ChildStatus, NotStartedError, ensure_started, look
+from desgw_daemon.children import ChildStatus, NotStartedError, ensure_started, look, manager_problem, place
 from desgw_daemon.domain.times import utc
 from desgw_daemon.observe.door import Way
 from desgw_daemon.observe.text import last_lines, plain_text
@@ -98,7 +98,12 @@ class SetupCapture:
         self._known: tuple[str, Captured] | None = None
 
     def get(self, now: datetime) -> Captured | NotCaptured:
-        """The environment, or why it is not there. Starts a capture where one is needed; never waits for it."""
+        """The environment, or why it is not there. Starts a capture where one is needed; never waits for it.
+
+        Nor is it there while no child can be started at all: one cause for all exposures, told once.
+        """
+        if place() == "unit" and (problem := manager_problem()) is not None:
+            return NotCaptured(problem)
         try:
             stat = self._way.ask(Path.stat, self._setup)
         except OSError as error:

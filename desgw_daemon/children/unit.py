@@ -11,6 +11,7 @@ import json
 import os
 import pwd
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,8 @@ from desgw_daemon.children import keeper
 CLAIM_WITHIN: Final = timedelta(seconds=60)
 #: Somebody else has just started the unit: its keeper claims the folder in a moment.
 _OTHERS_CLAIM: Final = timedelta(seconds=5)
+#: systemd takes connections at once.
+_ANSWERS_WITHIN: Final = timedelta(seconds=5)
 #: In a unit's name stands what a person can read, and enough of a checksum to be the folder's alone.
 _NAME_LENGTH: Final = 80
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.]+")
@@ -68,11 +71,15 @@ def start_unit(folder: Path, request: Mapping[str, Any]) -> None:
 
 def manager_problem() -> str | None:
     """Why no unit can be started: this user's systemd does not run. None: it is there."""
-    socket = _runtime_dir() / "systemd" / "private"
+    path = _runtime_dir() / "systemd" / "private"
     try:
-        return None if socket.is_socket() else _no_manager(f"there is no {socket}")
+        # The file alone proves nothing: it may be left from one that has ended.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
+            sock.settimeout(_ANSWERS_WITHIN.total_seconds())
+            sock.connect(str(path))
     except OSError as error:
-        return _no_manager(f"{socket}: {error.strerror}")
+        return _no_manager(f"{path}: {error.strerror or error}")
+    return None
 
 
 def _run(folder: Path, request: Mapping[str, Any]) -> str | None:
@@ -83,7 +90,7 @@ def _run(folder: Path, request: Mapping[str, Any]) -> str | None:
     with os.fdopen(fd, "w", encoding="ascii") as file:
         json.dump(request, file)
     command = [
-        *("systemd-run", "--user", "--quiet", "--collect", "--no-ask-password", "--slice=desgw.slice"),
+        *("systemd-run", "--user", "--collect", "--no-ask-password", "--slice=desgw.slice"),
         *("--unit", unit_name(folder), "--description", f"{request['argv'][0]} in {folder}"),
         *_properties(folder, path),
         # systemd would put the value of a variable in the place of its name
@@ -146,7 +153,7 @@ def _why(folder: Path, words: str | None) -> str:
     """The keeper's own words, else systemd's."""
     log = folder / "keeper.log"
     said = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
-    return f"{said[-1] if said else words or 'it gave no reason'} (unit {unit_name(folder)})"
+    return f"{said[-1] if said else words or 'it gave no reason'} (unit {unit_name(folder)}, its log is {log})"
 
 
 def _no_manager(why: str) -> str:

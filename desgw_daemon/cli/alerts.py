@@ -6,7 +6,7 @@ import argparse
 from datetime import timedelta
 from typing import Any, Final
 
-from desgw_daemon.cli import alerts_list, alerts_test
+from desgw_daemon.cli import alerts_list, alerts_report, alerts_test
 from desgw_daemon.cli.opening import changing, open_config, utc_now, who
 from desgw_daemon.errors import UsageError
 
@@ -18,7 +18,7 @@ _REASON_MOST: Final = 500
 def add(sub: argparse._SubParsersAction[Any]) -> None:
     """Describe the command."""
     parser = sub.add_parser("alerts", help="what is up and what to do; acknowledge it; silence some for a while")
-    what = parser.add_subparsers(metavar="list|ack|silence|test", dest="what", required=True)
+    what = parser.add_subparsers(metavar="list|ack|silence|test|report", dest="what", required=True)
     alerts_list.add(what)
     ack = what.add_parser(
         "ack",
@@ -42,6 +42,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     silencing.add_argument("--end", metavar="ID", help="end this silence now")
     silencing.set_defaults(run=_silence)
     alerts_test.add(what)
+    alerts_report.add(what)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`db upgrade|check|backup`."""
+"""`db upgrade|check|backup`; `db restore` is in a module of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from desgw_daemon.cli import db_restore
 from desgw_daemon.cli.opening import open_config, plainly, utc_now
 from desgw_daemon.errors import Refused, UsageError
 
@@ -19,7 +20,7 @@ _COPY: Final = re.compile(r"desgw-\d{8}T\d{6}Z\.db")
 def add(sub: argparse._SubParsersAction[Any]) -> None:
     """Describe the commands."""
     db = sub.add_parser("db", help="bring the database up to date, check it, save a copy")
-    what = db.add_subparsers(metavar="upgrade|check|backup", dest="what", required=True)
+    what = db.add_subparsers(metavar="upgrade|check|backup|restore", dest="what", required=True)
     what.add_parser(
         "upgrade",
         help="bring the schema up to date (a copy is saved first)",
@@ -28,6 +29,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     what.add_parser("check", help="integrity, schema and views; exit code 1 when something is wrong").set_defaults(
         run=_check
     )
+    db_restore.add(what)
     backup = what.add_parser(
         "backup",
         help="save a checked copy, also while the daemon works",

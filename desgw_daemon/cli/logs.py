@@ -35,7 +35,7 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
     add_filters(parser, expnum="?")
     parser.add_argument("--since", metavar="TIME", help='such as "2 h", 2026-11-22T02:14:05Z, or 02:14 (UTC)')
     parser.add_argument(
-        "--priority", default="debug", metavar="LEVEL", help="debug, info, warning or error, and graver"
+        "-p", "--priority", default="debug", metavar="LEVEL", help="debug, info, warning or error, and graver"
     )
     parser.add_argument("-n", "--lines", type=int, default=_LINES, metavar="N", help=f"the last N (default {_LINES})")
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C")

@@ -37,6 +37,7 @@ def _daemon(args: argparse.Namespace) -> int:
 
     from desgw_daemon.daemon.lock import ActLock
     from desgw_daemon.daemon.loop import Daemon
+    from desgw_daemon.daemon.trouble import refuse_damaged
     from desgw_daemon.report.logs import Log
 
     # A watchdog ends the daemon with SIGABRT: where each thread was then stands in the journal.
@@ -44,8 +45,9 @@ def _daemon(args: argparse.Namespace) -> int:
     loaded = open_config(args)
     config = loaded.config
     with ActLock(config.paths.state):
-        database = open_database(loaded)
         with Log(level=config.log.level, file=config.log_file) as log:
+            refuse_damaged(config, log, utc_now)
+            database = open_database(loaded)
             Daemon(loaded=loaded, database=database, log=log).run()
         database.dispose()
     return 0

@@ -7,7 +7,6 @@ what the daemon sees, since it runs in the same sandbox, with the same account a
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -34,8 +33,6 @@ _AGAIN: Final = timedelta(minutes=10)
 _MORE: Final = timedelta(minutes=5)
 #: A process that can be ended has ended within this.
 _LEAVE: Final = timedelta(seconds=0.5)
-#: It must not speak to systemd in the daemon's name.
-_NOT_ITS: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class Checkups:
@@ -86,7 +83,6 @@ class Checkups:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "desgw_daemon", "--config", str(self._source), "doctor", "--json"],
-            env={name: value for name, value in os.environ.items() if name not in _NOT_ITS},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -25,26 +26,34 @@ from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError
 
+from desgw_daemon import __version__
+from desgw_daemon.children.keeper import boot_id
 from desgw_daemon.config.changes import changed
 from desgw_daemon.config.loading import Loaded, reload
 from desgw_daemon.config.model import Config, keys, needs_restart, value_of
 from desgw_daemon.config.watch import ConfigWatch, FolderWatch, LocalWatch
 from desgw_daemon.daemon.after_cycle import AfterCycle, Committed
 from desgw_daemon.daemon.checkups import Checkups
+from desgw_daemon.daemon.heartbeat import Heartbeat
 from desgw_daemon.daemon.measuring import Measuring
 from desgw_daemon.daemon.service import EXTEND_EVERY, Service
 from desgw_daemon.daemon.tick import tick
+from desgw_daemon.daemon.trouble import DatabaseTrouble, sender
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.errors import ConfigError
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log
 from desgw_daemon.report.sdnotify import Notifier
+from desgw_daemon.store.database import writing
+from desgw_daemon.store.vitals import record_start, record_stop
 from desgw_daemon.wiring import build
 
 #: A cycle that is under way when the daemon is to stop gets this long. What is cut off then is taken up at the next
 #: start, as after any crash.
 _LAST_CYCLE: Final = timedelta(seconds=5)
 _CYCLE: Final = "cycle"
+#: A cycle that is due later than by the interval and this is due so because the clock was set back.
+_SET_BACK: Final = timedelta(seconds=5)
 
 
 def utc_now() -> datetime:
@@ -63,8 +72,17 @@ class Daemon:
         self._service = Service(notifier=Notifier.of(os.environ), log=log)
         self._after = AfterCycle(log=log)
         self._after.add("the word to systemd", self._service.cycle_done)
+        self._after.add("the heartbeat", Heartbeat().cycle_done)
         self._after.add("numbers for Prometheus", Measuring().cycle_done)
         self._after.add("doctor", Checkups(source=loaded.source.absolute(), log=log).cycle_done)
+        paths = loaded.config.paths
+        self._trouble = DatabaseTrouble(
+            state=paths.state,
+            backups=loaded.config.backups,
+            log=log,
+            send=sender(loaded.config, log),
+            clock=clock,
+        )
         self._stop = threading.Event()
         self._look_at_config = threading.Event()
         #: When cycles are wanted beside the regular ones. Shared by watchers, signals and cycles: its steps are atomic.
@@ -114,9 +132,11 @@ class Daemon:
                 pid=os.getpid(),
             )
             self._service.starting(config)
+            started = self._note_start()
             self._scheduler.start()
             while not self._stop.wait(EXTEND_EVERY.total_seconds()):
                 self._service.still_starting()
+                self._mend_schedule()
             self._service.stopping()
             self._scheduler.shutdown(wait=False)
         finally:
@@ -124,7 +144,32 @@ class Daemon:
         if not self._in_cycle.acquire(timeout=_LAST_CYCLE.total_seconds()):
             self._log.info(Event.DAEMON_STOPPED, "stopped in the middle of a cycle; the next start takes it up")
             self._leave_at_once()
+        self._note_stop(started)
         self._log.info(Event.DAEMON_STOPPED, "stopped; DAGs, DAGMakers and post-processing go on by themselves")
+
+    def _note_start(self) -> int | None:
+        """Write the start down. One that cannot be is told by what else cannot."""
+        try:
+            with writing(self._house.database) as connection:
+                return record_start(
+                    connection, at=self._clock(), pid=os.getpid(), boot_id=boot_id(), version=__version__
+                )
+        except DatabaseError:
+            return None
+
+    def _note_stop(self, started: int | None) -> None:
+        """Without it the next start counts as one after a crash."""
+        if started is None:
+            return
+        with suppress(DatabaseError), writing(self._house.database) as connection:
+            record_stop(connection, started, at=self._clock(), how="told to stop")
+
+    def _mend_schedule(self) -> None:
+        """The scheduler waits for a time of day: a clock that was set back would have it wait for longer."""
+        job = self._scheduler.get_job(_CYCLE)
+        now = datetime.now(UTC)
+        if job is not None and job.next_run_time > now + self._loaded.config.poll.interval + _SET_BACK:
+            self._bring_forward(now)
 
     def _leave_at_once(self) -> None:
         """Leave without waiting for a thread that may hang on a mount."""
@@ -149,6 +194,7 @@ class Daemon:
             committed = Committed(
                 number=done.number, at=done.at, house=self._house, credential_until=done.credential_until
             )
+            self._trouble.is_over()
             self._after.run(committed)
             self._overrun_told = self._overrun
 
@@ -220,11 +266,7 @@ class Daemon:
         error = event.exception
         self._service.cycle_failed(str(error.orig if isinstance(error, DatabaseError) else error))
         if isinstance(error, DatabaseError):
-            self._log.error(
-                Event.DATABASE_ERROR,
-                f"the database cannot be used ({error.orig}): nothing is done until it can; the next cycle tries again",
-                cause=error,
-            )
+            self._trouble.began(str(error.orig))
         else:
             self._log.error(Event.CYCLE_FAILED, f"a cycle failed: {error}; the next one tries again", cause=error)
 

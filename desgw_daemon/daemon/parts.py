@@ -61,7 +61,7 @@ class Part(StrEnum):
     PLANNING = "planning", "nothing is done: no DAG is made or submitted, and no post-processing starts"
     ACTIONS = "actions", "what the error names is not done; it is tried again in each cycle"
     CYCLE = "cycle", "nothing is looked at, and nothing is done"
-    HISTORY = "history", "changes of state are not told to the log; `desgw-daemon history` shows them"
+    HISTORY = "history", "changes of state are not told to the log; `desgw-daemon history EXPNUM` shows them"
     ALERTS = "alerts", "the alerts that are up stay up, and only errors of the daemon itself are raised"
     TELLING = "telling", "alerts are not told; `desgw-daemon alerts list` shows them"
     DELIVERY = "delivery", "no channel is sent anything; the log is told, and `desgw-daemon alerts list` shows all"

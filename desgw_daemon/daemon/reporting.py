@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from desgw_daemon.daemon.alerting import set_alerts
+from desgw_daemon.daemon.morning import report_night
 from desgw_daemon.daemon.parts import Part, Parts
 from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.domain.actions import AlertWanted
@@ -57,6 +58,9 @@ def report(
     work = partial(set_alerts, connection, parts.alerts(wanted), house.policy, at=now)
     parts.record(connection, Part.ALERTS, "", work)
     parts.record(connection, Part.TELLING, "", partial(_tell, connection, house, log, now))
+    parts.record(
+        connection, Part.TELLING, "the report of the night", partial(report_night, connection, house, log, now)
+    )
     forget_polls(connection, before=now - _KEEP_POLLS)
     forget_deliveries(connection, before=now - _KEEP_POLLS)
 

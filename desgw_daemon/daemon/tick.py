@@ -20,6 +20,7 @@ from desgw_daemon.daemon.following import Followed, follow, record_followed
 from desgw_daemon.daemon.intake import Intake, take_in
 from desgw_daemon.daemon.looking import Looked, look_around, record_looked
 from desgw_daemon.daemon.parts import Part, Parts
+from desgw_daemon.daemon.pulse import boottime, take_pulse
 from desgw_daemon.daemon.reporting import report
 from desgw_daemon.decide.plan import plan
 from desgw_daemon.domain.actions import Action, AlertWanted
@@ -36,6 +37,7 @@ from desgw_daemon.store.cycle import begin_poll, last_part_errors, write_poll
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.load import load_snapshot
 from desgw_daemon.store.stuck import known_stuck, record_stuck
+from desgw_daemon.store.vitals import record_pulse
 from desgw_daemon.wiring import House
 
 
@@ -68,9 +70,14 @@ class _Through:
 
 
 def tick(
-    house: House, log: Log, *, clock: Callable[[], datetime], more_alerts: tuple[AlertWanted, ...] = ()
+    house: House,
+    log: Log,
+    *,
+    clock: Callable[[], datetime],
+    since_boot: Callable[[], float] = boottime,
+    more_alerts: tuple[AlertWanted, ...] = (),
 ) -> TickResult:
-    """One cycle. `now` is read once and handed on.
+    """One cycle. `now` is read once and handed on. since_boot: seconds, of a clock that nobody sets.
 
     more_alerts: what the loop itself has to tell (a refused configuration). Raises DatabaseError when the database
     cannot be used: nothing is done then, since nothing could be written down.
@@ -83,6 +90,10 @@ def tick(
         poll_id = begin_poll(connection, at=now)
         house.abandoned.take_over(known_stuck(connection))
         record_stuck(connection, house.abandoned.living())
+        pulse = take_pulse(house.config.paths.state, now, since_boot())
+        jump = record_pulse(connection, poll_id, pulse, clock_jump=house.policy.alerts.clock_jump)
+    if jump is not None:
+        log.warning(Event.CLOCK_JUMPED, f"the clock was set {'forward' if jump > 0 else 'back'} by {abs(jump):.0f} s")
     done = parts.do(Part.CYCLE, lambda: _through(house, log, parts, poll_id, now, clock), lambda _: _Through())
     with writing(house.database) as connection:
         report(

@@ -18,6 +18,7 @@ from desgw_daemon.decide.queue_alerts import queue_alerts
 from desgw_daemon.decide.refreshing import failed_refresh, lacks_data, waiting_for_data
 from desgw_daemon.decide.skipto import unsafe_alerts
 from desgw_daemon.decide.tree_alerts import tree_alerts
+from desgw_daemon.decide.vitals import vitals_alerts
 from desgw_daemon.decide.words import at, plural, some
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
@@ -49,6 +50,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *_unseen(snapshot),
         *delivery_alerts(snapshot.undelivered, policy.alerts),
         *checkup_alerts(snapshot),
+        *vitals_alerts(snapshot, policy),
     )
 
 

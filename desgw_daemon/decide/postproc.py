@@ -15,6 +15,7 @@ from datetime import datetime
 from desgw_daemon.decide.looks import recheck_is_asked
 from desgw_daemon.decide.postproc_members import Chosen, bands_of, choose, fingerprint
 from desgw_daemon.decide.postproc_runs import Retry, earliest_start, next_retry
+from desgw_daemon.decide.vitals import nothing_new
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import Action, LaunchPostproc, Recheck, StartPostproc, WaitSeason
 from desgw_daemon.domain.policy import Policy
@@ -107,8 +108,8 @@ def _for_season(snapshot: Snapshot, season: int, policy: Policy, now: datetime) 
     asked = None if request is None else f"{request.by} asked for it at {at(request.asked_at)}"
     if not chosen.members or (not chosen.new and request is None):
         return _wait(season, _nothing_ready(all_of_it, chosen, asked))
-    if snapshot.paused:
-        return _wait(season, _is_paused(snapshot))
+    if stop := nothing_new(snapshot, policy):
+        return _wait(season, stop)
     if asked is None and not policy.postproc_auto:
         return _wait(
             season,
@@ -141,8 +142,8 @@ def _try_again(
         ]
         more = f"; {plural(len(others), 'exposure')} ready since ({_names(others)}) after that" if others else ""
         return _wait(season, retry.words(policy) + more)
-    if snapshot.paused:
-        return _wait(season, _is_paused(snapshot))
+    if stop := nothing_new(snapshot, policy):
+        return _wait(season, stop)
     why = f"run {retry.run.number} failed at {at(retry.run.ended_at)}: try {retry.number} of {policy.postproc_retries}"
     return _start(season, chosen, why, None, retry)
 
@@ -220,10 +221,6 @@ def _not_yet(
         f"{plural(len(ready), 'exposure')} ready, {len(open_ones)} not settled ({_names(open_ones)}); it starts when"
         f" all are, or {quiet}, and at {at(latest)} at the latest"
     )
-
-
-def _is_paused(snapshot: Snapshot) -> str:
-    return f"everything is paused: {snapshot.paused_reason}. It goes on after `desgw-daemon resume`"
 
 
 def _nothing_ready(all_of_it: Sequence[Exposure], chosen: Chosen, asked: str | None) -> str:

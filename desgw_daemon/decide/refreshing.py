@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from desgw_daemon.decide.vitals import nothing_new
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import RefreshExposures
 from desgw_daemon.domain.policy import Policy
@@ -26,7 +27,7 @@ def lacks_data(exposure: Exposure) -> bool:
 def plan_refresh(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[RefreshExposures, ...]:
     """A refresh, if one is wanted now. A failed one is tried again at the same pace."""
     waiting = waiting_for_data(snapshot)
-    if not waiting or policy.refresh_every is None or snapshot.paused:
+    if not waiting or policy.refresh_every is None or nothing_new(snapshot, policy):
         return ()
     if snapshot.refresh is not None:
         next_try = _next_try(snapshot.refresh, policy)

@@ -13,6 +13,7 @@ from desgw_daemon.decide.refreshing import lacks_data, refresh_words
 from desgw_daemon.decide.rivals import foreign_rival, in_flight, may_still_run, occupies, rival
 from desgw_daemon.decide.steps import move, wait
 from desgw_daemon.decide.templates import processed_since
+from desgw_daemon.decide.vitals import nothing_new
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.actions import Action, MakeDag, Reconcile, SubmitDag
 from desgw_daemon.domain.policy import Policy
@@ -20,21 +21,19 @@ from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import ExposureState, MakingState, SubmissionState
 
 
-def _kept_back(snapshot: Snapshot, exposure: Exposure) -> str | None:
-    """Why nothing new may be started for an exposure, for reasons that people gave."""
+def _kept_back(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> str | None:
+    """Why nothing new may be started for an exposure: people said so, or the disk has no room."""
     if exposure.held:
         why = f": {exposure.hold_reason}" if exposure.hold_reason else ""
         return f"held{why}. It goes on after `desgw-daemon queue release {exposure.expnum}`"
-    if snapshot.paused:
-        return f"everything is paused: {snapshot.paused_reason}. It goes on after `desgw-daemon resume`"
-    return None
+    return nothing_new(snapshot, policy)
 
 
 def queued(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
     """One that waits for its turn."""
     if exposure.key is not None and exposure.watch_only:
         return move(exposure, ExposureState.PROCESSING, "submitted by somebody else: watched, never submitted")
-    if kept := _kept_back(snapshot, exposure):
+    if kept := _kept_back(snapshot, exposure, policy):
         return wait(exposure, kept)
     if blocked := snapshot.making_blocked or snapshot.workflow_silent:
         return wait(exposure, _blocked(blocked))
@@ -139,7 +138,7 @@ def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
 def submitting(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: datetime) -> Action:
     """One whose DAG is made. Nothing is submitted twice: after a doubt only the queue's own word leads on."""
     submission = exposure.own_submission
-    kept = _kept_back(snapshot, exposure)
+    kept = _kept_back(snapshot, exposure, policy)
     if kept is None and snapshot.credential_bad:
         kept = _no_credential(snapshot.credential_bad)
     if kept is None and snapshot.workflow_silent:

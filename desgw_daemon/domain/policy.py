@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Literal
 
 from desgw_daemon.domain.alertrules import RULES, AlertRule
@@ -30,6 +30,8 @@ class AlertPolicy:
     max_per_hour: int = 10
     send_within: timedelta = timedelta(seconds=30)
     give_up_after: timedelta = timedelta(hours=12)
+    #: When the report of the night is sent (UTC); None: when its last exposure is settled.
+    report_at: time | None = None
     #: The catalogue, as daemon.toml has changed it.
     rules: Mapping[str, AlertRule] = field(default_factory=lambda: RULES)
     #: Rules on trial: told to nobody.

@@ -24,6 +24,7 @@ from desgw_daemon.domain.states import (
     RunState,
     SubmissionState,
 )
+from desgw_daemon.domain.vitals import Vitals
 
 #: What is wrong with a DAG that was made without any template, in a making's reason.
 NO_TEMPLATE: Final = "there is no template exposure for it"
@@ -373,6 +374,8 @@ class Snapshot:
     undelivered: tuple[Undelivered, ...] = ()
     #: What `doctor` found missing when the daemon last had itself looked at.
     checkup: Checkup | None = None
+    #: The daemon's own condition.
+    vitals: Vitals = field(default_factory=Vitals)
     #: For alerts; loaded for these alone.
     facts: NightFacts = field(default_factory=NightFacts)
 

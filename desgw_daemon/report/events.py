@@ -27,6 +27,7 @@ class Event(StrEnum):
     ACTION_FAILED = "action_failed", "One action of a cycle failed; the others were carried out."
     CYCLE_FAILED = "cycle_failed", "A cycle ended with an error that nobody has foreseen; the next one tries again."
     PART_FAILED = "part_failed", "A part of a cycle ended with an error that nobody has foreseen; the others go on."
+    CLOCK_JUMPED = "clock_jumped", "The clock of the host was set between two cycles."
     CYCLE_OVERRUN = "cycle_overrun", "A cycle took longer than poll.interval; the next one comes later."
     AFTER_CYCLE_FAILED = "after_cycle_failed", "Something that is done after each cycle failed; the cycle stands."
     WATCHDOG_WIDENED = "watchdog_widened", "systemd's watchdog was shorter than a healthy cycle may take."
@@ -34,6 +35,7 @@ class Event(StrEnum):
     PAUSED = "paused", "A person has paused the daemon: nothing new is made, submitted or started."
     RESUMED = "resumed", "A person has ended the pause."
     DATABASE_ERROR = "database_error", "The database could not be read or written; the cycle was given up."
+    DATABASE_BACK = "database_back", "The database can be used again."
     LIBRARY_WARNING = "library_warning", "A library of ours has logged a warning or an error of its own."
     LOG_LINES_LOST = "log_lines_lost", "Lines could not be written to the log file (a full disk, a folder away)."
 

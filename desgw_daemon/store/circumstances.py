@@ -11,11 +11,12 @@ from desgw_daemon.store.checkup import load_checkup
 from desgw_daemon.store.cycle import silent_since
 from desgw_daemon.store.outbox import load_undelivered
 from desgw_daemon.store.stuck import known_stuck
+from desgw_daemon.store.vitals import load_vitals
 
 
 def with_circumstances(connection: Connection, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with what is silent (the trees, the engine, the making of DAGs), what the credential lacks, and what
-    `doctor` found.
+    """The snapshot with what is silent (the trees, the engine, the making of DAGs), what the credential lacks,
+    what `doctor` found, and how the daemon itself is.
     """
     return replace(
         snapshot,
@@ -28,4 +29,5 @@ def with_circumstances(connection: Connection, snapshot: Snapshot) -> Snapshot:
         undelivered=load_undelivered(connection),
         credential_bad=silent_since(connection, "credential_problem"),
         checkup=load_checkup(connection),
+        vitals=load_vitals(connection),
     )

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,36 @@ class TestTheDaemonInTheMiddle:
         command.send_signal(signal.SIGKILL)
         command.wait()
         assert len(house.rows("SELECT * FROM exposure")) in (0, 3000)
+
+
+class TestCopies:
+    """A copy that passes the check is kept; the newest backup.keep of ours stay, and nobody's else is touched."""
+
+    def test_the_oldest_go(self, house: House) -> None:
+        house.configure("backup.keep", "3")
+        house.ok("queue", "add", "938524", "--season", "2206")
+        folder = house.state / "backups"
+        folder.mkdir()
+        for name in ("desgw-20200101T000000Z.db", "desgw-20200102T000000Z.db", "desgw-20200103T000000Z.db", "mine.db"):
+            (folder / name).write_text("")
+        said = house.ok("db", "backup")
+        kept = sorted(path.name for path in folder.iterdir())
+        assert kept[:2] == ["desgw-20200102T000000Z.db", "desgw-20200103T000000Z.db"] and kept[3:] == ["mine.db"]
+        with closing(sqlite3.connect(folder / kept[2])) as copy:
+            assert copy.execute("SELECT expnum FROM v_exposure").fetchall() == [(938524,)]
+        assert f"removed {folder}/desgw-20200101T000000Z.db: backup.keep is 3" in said
+
+    def test_a_broken_database_removes_nothing(self, house: House) -> None:
+        house.configure("backup.keep", "1")
+        house.ok("queue", "add", "938524", "--season", "2206")
+        folder = house.state / "backups"
+        folder.mkdir()
+        (folder / "desgw-20200101T000000Z.db").write_text("the last good one")
+        database = house.state / "desgw.db"
+        with database.open("r+b") as file:
+            size = file.seek(0, 2)
+            file.seek(4096)
+            file.write(b"\xff" * (size - 4096))
+        done = house.command("db", "backup")
+        assert done.returncode != 0 and done.stderr.count("\n") == 1, done
+        assert (folder / "desgw-20200101T000000Z.db").exists()

@@ -22,4 +22,7 @@ def alert_rules() -> set[str]:
                 (rule,) = (keyword.value for keyword in node.keywords if keyword.arg == "rule")
                 assert isinstance(rule, ast.Constant), f"{path}: the rule of an alert is no plain word"
                 found.add(str(rule.value))
+            elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "RULES":
+                # One that is told without the database, since it is about that.
+                found |= {str(node.slice.value)} if isinstance(node.slice, ast.Constant) else set()
     return found

@@ -16,10 +16,10 @@ from .night import DrillNight
 LATE: Final = planned(938525, "z")
 
 
-def short_night(*exposures: PlannedExposure) -> Scenario:
-    """Two good exposures, if no others are given; a DAG takes some seconds."""
+def short_night(*exposures: PlannedExposure, job: int = 100) -> Scenario:
+    """Two good exposures, if no others are given; a DAG takes some seconds. job: milliseconds of one job."""
     which = exposures or (planned(938524), LATE)
-    night = night_of(*which, dagmaker=200, job=100, step=50)
+    night = night_of(*which, dagmaker=200, job=job, step=50)
     watch = replace(night.watch, dagmaker_timeout=timedelta(seconds=60))
     return replace(night, watch=watch)
 
@@ -31,13 +31,14 @@ class Fault:
     name: for the command line. what: for people, a few words. alert: the rule of the one alert that people must get;
     None when nobody needs to be told, and then `why` says why. happens: breaks something in a night that is under way,
     and heals it. excused: beginnings of the independent check's complaints that are this fault itself, such as jobs
-    that were killed by somebody. settings: of daemon.toml.
+    that were killed by somebody. before: what the night needs before it begins. settings: of daemon.toml.
     """
 
     name: str
     what: str
     alert: str | None
     happens: Callable[[DrillNight], None]
+    before: Callable[[DrillNight], None] = lambda night: None
     why: str = ""
     excused: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -25,6 +25,7 @@ def one(fault: Fault) -> Outcome:
     with tempfile.TemporaryDirectory(prefix=f"drill-{fault.name}-", ignore_cleanup_errors=True) as folder:
         night = DrillNight(Path(folder) / "night", fault.scenario, settings=fault.settings, queue=fault.queue)
         try:
+            fault.before(night)
             night.begin()
             fault.happens(night)
             night.ends()

@@ -12,7 +12,16 @@ from .run import drill
 from .table import line
 
 #: One of each kind.
-SHORT: Final = ("queue-error", "setup-breaks", "dagmaker-fails")
+SHORT: Final = (
+    "pnfs-empty",
+    "config-refused",
+    "queue-error",
+    "submit-rejected",
+    "dag-twice",
+    "setup-breaks",
+    "dagmaker-crashes",
+    "ccds-lost",
+)
 
 
 @pytest.mark.slow

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy import event
+
 from desgw_daemon.config.loading import load
 from desgw_daemon.daemon.tick import TickResult, tick
 from desgw_daemon.report.logs import Log
@@ -60,6 +62,7 @@ class Place:
         self.loaded = load(root / "daemon.toml")
         self.database = create_or_check(self.loaded.config.database)
         self.now = START
+        self._since_boot = 1000.0
         self.said = io.StringIO()
         self.house = self.built()
 
@@ -75,11 +78,16 @@ class Place:
             wishes = [Wish(expnum=expnum, nite="20200304", band="i") for expnum in expnums]
             add(connection, season=SEASON, wishes=wishes, priority=0, who="me", at=self.now, source="a test")
 
+    def wait(self, span: timedelta) -> None:
+        """Time passes, by both clocks."""
+        self.now += span
+        self._since_boot += span.total_seconds()
+
     def tick(self, house: House | None = None, *, later: timedelta = timedelta(minutes=1)) -> TickResult:
         """One cycle."""
-        self.now += later
+        self.wait(later)
         with self.log() as log:
-            return tick(house or self.house, log, clock=lambda: self.now)
+            return tick(house or self.house, log, clock=lambda: self.now, since_boot=lambda: self._since_boot)
 
     @contextmanager
     def log(self) -> Iterator[Log]:
@@ -91,6 +99,15 @@ class Place:
         """Rows of the database, as people read it."""
         with closing(sqlite3.connect(self.loaded.config.database)) as connection:
             return connection.execute(query).fetchall()
+
+    def impatient(self) -> None:
+        """Wait for a file that another program has locked for a moment only."""
+
+        @event.listens_for(self.database, "connect")
+        def _connect(connection: Any, record: Any) -> None:
+            connection.execute("PRAGMA busy_timeout = 50")
+
+        self.database.dispose()
 
     def up(self) -> set[str]:
         """The keys of the alerts that are up."""

@@ -113,3 +113,12 @@ class TestTheDatabase:
         assert place.rows("SELECT ended_at FROM poll") == [(None,)]
         place.tick(later=timedelta(minutes=1))
         assert place.rows("SELECT count(*) FROM poll WHERE ended_at IS NOT NULL") == [(1,)]
+
+
+class TestThePage:
+    """docs/faults.md has each part, in the program's own words."""
+
+    @pytest.mark.parametrize("part", Part)
+    def test_has_it(self, part: Part) -> None:
+        page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text()
+        assert f"| `{part.value}` | {part.without} |" in page

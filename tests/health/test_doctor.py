@@ -203,7 +203,7 @@ BROKEN: tuple[tuple[str, Break, Outcome, str, str], ...] = (
         "channels",
         lambda p: (p.state / "credentials" / "alert-mail").chmod(0o640),
         Outcome.FAIL,
-        "open to others (mode 0640)",
+        "may be read by others (mode 640)",
         "chmod 600",
     ),
     ("heartbeat", lambda p: p.set("alerts", 'heartbeat = ""'), Outcome.WARN, "nobody is told", "alerts.heartbeat"),

@@ -23,6 +23,7 @@ from desgw_daemon import children
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.evidence import ProgramRun, program_runs
 from desgw_daemon.sandbox.scenario import PlannedExposure, Postproc, Scenario, small_scenario
+from tests.warm import run_warm
 
 T = TypeVar("T")
 
@@ -95,16 +96,8 @@ class House:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `desgw-daemon WORDS` to its end, as somebody without a terminal."""
-        return subprocess.run(
-            [*PROGRAM, "--config", str(self.config), *words],
-            cwd=self.root,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=DEADLINE,
-        )
+        words = ("--config", str(self.config), *words)
+        return run_warm(words, cwd=self.root, env=_environment(), timeout=DEADLINE)
 
     def ok(self, *words: str) -> str:
         """Run a command that must succeed; what it printed."""

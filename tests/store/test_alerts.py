@@ -329,11 +329,14 @@ class TestAnyNight:
         open_: set[str] = set()
         for telling in book.said:
             match telling.kind:
+                case "raised" if telling.severity == "info":
+                    # Each episode of it is told, and the end of none.
+                    continue
                 case "raised":
                     assert telling.key not in open_
                     open_.add(telling.key)
                 case "cleared":
                     assert {telling.key, *telling.over} <= open_
                     open_ -= {telling.key, *telling.over}
-        assert open_ <= {"done"}, "never told to be over"
+        assert open_ == set(), "never told to be over"
         assert book.up == [] and book.waiting == {}

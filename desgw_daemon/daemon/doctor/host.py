@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import getpass
-import os
 import resource
 import shutil
 import subprocess
@@ -15,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import text as sql
 
+from desgw_daemon.children.unit import manager_problem
 from desgw_daemon.daemon.doctor.check import Answer, Case, check, fail, ok, warn
 from desgw_daemon.daemon.lock import is_held
 from desgw_daemon.daemon.service import longest_cycle
@@ -35,8 +34,14 @@ _PATIENCE: Final = timedelta(seconds=5)
 @check("clock")
 def clock(case: Case) -> Answer:
     """Whether something keeps this host's clock right."""
-    answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     said = f"this host says {utc(case.now)}"
+    try:
+        # The sandbox of the service may forbid what it needs, and the call itself (then -1).
+        import ctypes
+
+        answer = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    except (ImportError, OSError, MemoryError, AttributeError):
+        answer = -1
     if answer == _TIME_ERROR:
         todo = "`timedatectl` tells whether a time service runs; ages and deadlines rest on it"
         return warn(f"{said}, and nothing keeps its clock right", todo)
@@ -119,14 +124,13 @@ def service(case: Case) -> Answer:
 def linger(case: Case) -> Answer:
     """Whether the account's systemd, in which children run, lives without somebody logged in."""
     children = case.config.service.children
-    as_service = "INVOCATION_ID" in case.environment
+    as_service = "NOTIFY_SOCKET" in case.environment
     if children == "process" or (children == "auto" and not as_service):
         return ok("children are processes beside the daemon: no systemd of the account is needed")
     user = getpass.getuser()
     todo = f"loginctl enable-linger {user}"
-    runtime = Path(case.environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
-    if not (runtime / "systemd" / "private").exists() and not (runtime / "bus").exists():
-        return fail(f"the systemd of user {user}, in which children run, is not there ({runtime})", todo)
+    if (problem := manager_problem()) is not None:
+        return fail(problem.partition(": `")[0], todo)
     if not Path("/var/lib/systemd/linger", user).exists():
         return warn(f"the systemd of user {user} ends when nobody is logged in, and children with it", todo)
     return ok(f"children run in the systemd of user {user}, which stays")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 import urllib.error
 import urllib.request
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
+from desgw_daemon.act.address import AddressError, places, read_address
 from desgw_daemon.config.model import Config
 from desgw_daemon.daemon.doctor.check import Answer, Case, check, fail, ok, warn
 from desgw_daemon.daemon.lock import is_held
@@ -25,23 +24,14 @@ def channels(case: Case) -> Answer:
     if not wanted:
         todo = "name a channel in alerts.channels (docs/alerts.md), or look at the log each hour"
         return warn("alerts.channels is empty: alerts stand in the log and in `alerts list` alone", todo)
-    given = case.environment.get("CREDENTIALS_DIRECTORY")
     for name in wanted:
-        places = [Path(given) / f"alert-{name}"] if given else []
-        places.append(case.config.alert_credentials / f"alert-{name}")
-        path = next((place for place in places if place.exists()), None)
-        if path is None:
-            todo = f"put its Apprise URL into {places[-1]} (mode 600), or hand it over by LoadCredential"
-            return fail(f"channel {name} has no address: {places[-1]} is not there", todo)
         try:
-            address = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            return fail(f"the address of channel {name} cannot be read: {path}: {error}", f"see `ls -l {path}`")
-        if not address:
-            return fail(f"the address of channel {name} is empty: {path}", "its first line is an Apprise URL")
-        if path.parent == case.config.alert_credentials and path.stat().st_mode & 0o077:
-            mode = stat.S_IMODE(path.stat().st_mode)
-            return fail(f"{path} is open to others (mode {mode:04o}), and may hold a password", f"chmod 600 {path}")
+            read_address(name, places(case.config.alert_credentials, case.environment))
+        except AddressError as error:
+            what, _, todo = str(error).partition(": ")
+            return fail(
+                what, todo or "its first line is an Apprise URL (docs/alerts.md), for its owner alone (mode 600)"
+            )
     return ok(f"{', '.join(wanted)}: an address is there; `desgw-daemon alerts test` sends a message")
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import tempfile
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from desgw_daemon.act.environment import child_environment, in_bash
-from desgw_daemon.children.capture import run_captured
+from desgw_daemon.children import ChildStatus, ensure_started, look, run_children
 from desgw_daemon.config.model import Config
 from desgw_daemon.daemon.doctor.check import Answer, Case, check, fail, named, ok, warn
-from desgw_daemon.observe.text import last_lines
+from desgw_daemon.observe.text import last_lines, plain_text
 
-_OWN = "copy it from the group's repository, or correct daemon.toml"
+#: How often it is looked whether the set-up script has ended.
+_LOOK_AGAIN: Final = timedelta(seconds=0.1)
+_OWN: Final = "copy it from the group's repository, or correct daemon.toml"
 
 
 @check("dagmaker")
@@ -78,19 +84,43 @@ def setup(case: Case) -> Answer:
     if case.trees.look(script).kind != "file":
         return fail(f"{script} cannot be sourced: it cannot be seen", "see what `dagmaker` says")
     where, what = shlex.quote(str(config.paths.workflow)), shlex.quote(str(script))
-    done = run_captured(
-        in_bash(config.dagmaker.prefix, f"cd {where} && source {what}"),
-        cwd=config.paths.state,
-        env=child_environment(),
-        timeout=config.dagmaker.setup_timeout,
-    )
-    said = " / ".join(last_lines(done.text, 2)) or "it said nothing"
+    argv = in_bash(config.dagmaker.prefix, f"cd {where} && source {what}")
     todo = f"source it by hand in {config.paths.workflow} to see why"
-    if done.timed_out:
+    try:
+        status, said = _as_a_child(config, argv)
+    except OSError as error:
+        return fail(f"{script} cannot be sourced: {error}", f"see `ls -ld {config.paths.state}` and what `linger` says")
+    if status.timed_out:
         return fail(f"{script} took longer than dagmaker.setup_timeout: {said}", todo)
-    if done.rc:
-        return fail(f"{script} ended with exit code {done.rc}: {said}", todo)
+    if not status.succeeded:
+        return fail(f"{script} {status.words}: {said}", todo)
     return ok(f"{script} can be sourced")
+
+
+def _as_a_child(config: Config, argv: Sequence[str]) -> tuple[ChildStatus, str]:
+    """How a command ends where DAGMakers run (a container may not be allowed where we are), and its last words.
+
+    Raises OSError when it cannot be started.
+    """
+    run_children(config.service.children)
+    folder = Path(tempfile.mkdtemp(prefix=".doctor-", dir=config.paths.state))
+    output = folder / "output"
+    try:
+        ensure_started(
+            folder,
+            argv,
+            cwd=config.paths.state,
+            env=child_environment(),
+            output=output,
+            timeout=config.dagmaker.setup_timeout,
+        )
+        # Not for ever: the check has a deadline, and the child its time-out.
+        while (status := look(folder)).state == "running":
+            time.sleep(_LOOK_AGAIN.total_seconds())
+        said = plain_text(output.read_bytes()) if output.exists() else ""
+        return status, " / ".join(last_lines(said, 2)) or "it said nothing"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @check("programs")
