@@ -214,9 +214,9 @@ def _write_facts(
             "pnfs_problem": looked.problem,
             "engine_problem": followed.queue.problem or unwritten,
             "engine_calls": followed.queue.calls,
-            "workflow_problem": house.workflow_door.problem or intake.workflow_problem,
+            "workflow_problem": house.workflow_door.problem,
             "postprocessing_problem": house.postprocessing_door.problem,
-            "making_problem": followed.making_problem,
+            "making_problem": followed.making_problem or intake.workflow_problem,
             "credential_problem": followed.credential_problem,
         },
     )

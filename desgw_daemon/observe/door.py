@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -76,6 +77,7 @@ class Door:
         self.answer_within = answer_within
         self.max_stuck = max_stuck
         self._process: subprocess.Popen[bytes] | None = None
+        self._end: weakref.finalize[[subprocess.Popen[bytes]], Door] | None = None
         self._greeted = False
         self._hangs: str | None = None
         self._since: datetime | None = None
@@ -162,8 +164,8 @@ class Door:
             within = f"{patience * self.answer_within.total_seconds():g} s"
             raise self._silent(f"no answer within {within}") from None
         except (BrokenPipeError, EOFError):
-            self._process = None
-            self._bury(process)
+            self._forget()
+            _bury(process)
             raise _Died(f"exit code {process.returncode}") from None
         if ok:
             return answer
@@ -193,6 +195,8 @@ class Door:
             for pipe in (self._process.stdin, self._process.stdout):
                 assert pipe is not None
                 os.set_blocking(pipe.fileno(), False)
+            # With the door, or at exit.
+            self._end = weakref.finalize(self, _dismiss, self._process)
         return self._process
 
     def _silent(self, why: str, *, since: datetime | None = None) -> TreeSilent:
@@ -205,21 +209,33 @@ class Door:
 
     def _leave(self, process: subprocess.Popen[bytes], what: str) -> None:
         """Kill it; one that does not die is left behind."""
-        self._process = None
+        self._forget()
         process.kill()
-        if not self._bury(process):
+        if not _bury(process):
             self._abandoned.add(process, tree=self._tree, what=what)
 
-    def _bury(self, process: subprocess.Popen[bytes]) -> bool:
-        """Whether it has ended. Its pipes are closed."""
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        try:
-            process.wait(_DEATH.total_seconds())
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+    def _forget(self) -> None:
+        self._process = None
+        if self._end is not None:
+            self._end.detach()
+
+
+def _bury(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended. Its pipes are closed."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(_DEATH.total_seconds())
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _dismiss(process: subprocess.Popen[bytes]) -> None:
+    """There are no more questions: it ends by itself, unless it hangs."""
+    if not _bury(process):
+        process.kill()
 
 
 def _mode(root: str) -> int:
