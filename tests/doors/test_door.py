@@ -77,7 +77,7 @@ class TestHangs:
 
     def test_unknown_at_once_and_back_in_the_next_cycle(self, door: Door, tmp_path: Path) -> None:
         fifo = hang(tmp_path)
-        with pytest.raises(TreeSilent, match="does not answer since .*: no answer within 2 s"):
+        with pytest.raises(TreeSilent, match=r"does not answer since .*: no answer within 2 s"):
             door.ask(Path.read_bytes, fifo)
         assert door.problem is not None
         begun = time.monotonic()
