@@ -222,7 +222,9 @@ _RULES: Final = (
         name="disagreement",
         severity="warning",
         fires="the queue and /pnfs do not say the same of an exposure",
-        muted_by=("pnfs_silent", "engine_silent"),
+        # Longer than readiness.grace_after_dag: CCDs that are lost by then are the cause of it.
+        after=timedelta(minutes=45),
+        muted_by=("pnfs_silent", "engine_silent", "ccds_lost"),
         clears="they do",
         todo="`desgw-daemon explain EXPNUM`",
     ),

@@ -177,9 +177,10 @@ class TestTheNightIsReported:
             house.until(lambda: ("report", "sent") in rows(house), "it was sent")
             house.cycles(2)
             house.stop()
-        assert rows(house) == [("report", "sent")]
+        # That the cycles lie three days back may be an alert of its own.
+        assert [row for row in rows(house) if row[0] == "report"] == [("report", "sent")]
         pings = [message for message in web.taken if message.get("path") == "/ping"]
-        (report,) = [message for message in web.taken if "title" in message]
+        (report,) = [message for message in web.taken if message.get("title", "").startswith("Night ")]
         assert "nothing ran" in report["title"] and "Nothing ran" in report["message"]
         assert len(pings) >= 2 and len(house.log("night_reported")) == 1
         assert "Nothing ran" in house.ok("alerts", "report")

@@ -95,6 +95,8 @@ FAULTS: Final = (
         what="gw_workflow is away",
         alert="workflow_silent",
         happens=_away("gw_workflow", "workflow_silent", empty=False),
+        # The jobs of the grid have copies of their programs with them.
+        queue="paper",
     ),
     Fault(
         name="postprocessing-away",

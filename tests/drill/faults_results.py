@@ -49,11 +49,13 @@ FAULTS: Final = (
     ),
     Fault(
         name="zero-size",
-        what="transfers break: tarballs stay at size 0",
+        what="transfers break: so many tarballs stay at size 0 that an exposure cannot go on",
         alert="zero_size_files",
         happens=lambda night: _told("zero_size_files", night),
         settings={"alerts.leftovers_after": '"1 s"'},
-        scenario=short_night(planned(938524, ccds=dict.fromkeys((4, 9, 17), EMPTY_TARBALL)), LATE),
+        scenario=short_night(
+            planned(938524, ccds=dict.fromkeys(range(3, 15), EMPTY_TARBALL), end="attention", ready="no"), LATE
+        ),
     ),
     Fault(
         name="postproc-dies",

@@ -78,7 +78,8 @@ def _raised(outcome: Outcome) -> str:
 
 def _cleared(outcome: Outcome) -> str:
     if outcome.cleared_after is not None:
-        return f"{outcome.cleared_after:.1f} s"
+        # What waited for it may have gone on before.
+        return f"{outcome.cleared_after:.1f} s" if outcome.cleared_after >= 0 else "at once"
     return "stays for a person" if outcome.still_up else "with the exposure"
 
 

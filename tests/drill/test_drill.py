@@ -20,7 +20,7 @@ SHORT: Final = (
     "dag-twice",
     "setup-breaks",
     "dagmaker-crashes",
-    "ccds-lost",
+    "black-hole",
 )
 
 
