@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -96,7 +97,7 @@ class TestHangs:
         with pytest.raises(TreeSilent) as silent:
             door.ask(Path.read_bytes, hang(tmp_path))
         assert not isinstance(silent.value, FileNotFoundError)
-        assert silent.value.errno is None
+        assert silent.value.errno == errno.ETIMEDOUT
 
 
 class TestKilled:
