@@ -44,7 +44,7 @@ drill: $(VENV)/ready-dev
 	@$(BIN)/python -m tests.drill
 
 bench: $(VENV)/ready-dev
-	@for name in look tick scale lookup refresh status; do \
+	@for name in look coldlook tick scale lookup refresh status; do \
 	  printf '\n== %s\n' "$$name"; $(BIN)/python -m "benchmarks.$$name" || exit 1; \
 	done
 

@@ -31,6 +31,8 @@ T = TypeVar("T")
 _WORKER: Final = (sys.executable, "-P", "-m", "desgw_daemon.observe.door_worker")
 #: A killed process that is not in the middle of a hanging call is gone after this long.
 _DEATH: Final = timedelta(seconds=1)
+#: A process that has not come to its first word by then cannot be used; no tree has anything to do with that.
+_START: Final = timedelta(seconds=30)
 #: A tree that was silent in the cycle before gets this part of the usual time: not every cycle must be late.
 _KNOWN_SILENT: Final = 0.25
 #: What a process that was left behind in the middle of a change hangs on begins with this.
@@ -197,7 +199,21 @@ class Door:
                 os.set_blocking(pipe.fileno(), False)
             # With the door, or at exit.
             self._end = weakref.finalize(self, _dismiss, self._process)
+            self._hear_first_word(self._process)
         return self._process
+
+    def _hear_first_word(self, process: subprocess.Popen[bytes]) -> None:
+        """Its start takes the time that it takes on a busy machine: only then the tree's own time begins."""
+        assert process.stdout is not None
+        try:
+            _read(process.stdout, LENGTH.size, time.monotonic() + _START.total_seconds())
+        except TimeoutError:
+            self._leave(process, "its own start")
+            raise self._silent(f"the process that asks it did not start within {_START.total_seconds():g} s") from None
+        except EOFError:
+            self._forget()
+            _bury(process)
+            raise _Died(f"exit code {process.returncode}") from None
 
     def _silent(self, why: str, *, since: datetime | None = None) -> TreeSilent:
         """The tree hangs: it is asked nothing more in this cycle."""
