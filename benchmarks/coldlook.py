@@ -14,7 +14,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from desgw_daemon.config.model import Poll
+from desgw_daemon.config.sections import Poll
 from tests.hanging import slow_mount
 from tests.observe.tree import CCDS, Exposure, look, request
 

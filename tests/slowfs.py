@@ -7,8 +7,8 @@ SOCKET is a JSON order, and is answered with one line, the state (see Orders). S
 whoever started it, lets everything go and unmounts.
 
 A request that the kernel has handed over and that nobody answers cannot be given up: its process survives SIGKILL
-until the answer comes. That is a hang that nothing can kill. In one that can be killed (an NFS mount's) the interrupt that the
-kernel tells of is answered with EINTR.
+until the answer comes. That is a hang that nothing can kill. In one that can be killed (an NFS mount's) the interrupt
+that the kernel tells of is answered with EINTR.
 """
 
 from __future__ import annotations

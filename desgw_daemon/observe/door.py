@@ -31,7 +31,8 @@ T = TypeVar("T")
 _WORKER: Final = (sys.executable, "-P", "-m", "desgw_daemon.observe.door_worker")
 #: A killed process that is not in the middle of a hanging call is gone after this long.
 _DEATH: Final = timedelta(seconds=1)
-#: A process that has not come to its first word by then cannot be used; no tree has anything to do with that.
+#: A process that has not understood a question by then cannot be used. On a busy machine its start takes a while, and
+#: no tree has anything to do with that.
 _START: Final = timedelta(seconds=30)
 #: A tree that was silent in the cycle before gets this part of the usual time: not every cycle must be late.
 _KNOWN_SILENT: Final = 0.25
@@ -154,17 +155,19 @@ class Door:
     ) -> Any:
         process = self._living()
         data = pickle.dumps((function, args))
-        until = time.monotonic() + patience * self.answer_within.total_seconds()
+        seconds = _START.total_seconds()
         assert process.stdin is not None and process.stdout is not None
         try:
+            until = time.monotonic() + seconds
             _write(process.stdin, LENGTH.pack(len(data)) + data, until)
-            size = LENGTH.unpack(_read(process.stdout, LENGTH.size, until))[0]
-            ok, answer = pickle.loads(_read(process.stdout, size, until))
+            if not (said := _message(process.stdout, until)):  # it has understood
+                seconds = patience * self.answer_within.total_seconds()
+                said = _message(process.stdout, time.monotonic() + seconds)
+            ok, answer = pickle.loads(said)
         except TimeoutError:
             name = getattr(getattr(function, "func", function), "__name__", "question").strip("_").replace("_", " ")
             self._leave(process, f"{_CHANGING if changing else ''}{name} {_names(args)}".strip())
-            within = f"{patience * self.answer_within.total_seconds():g} s"
-            raise self._silent(f"no answer within {within}") from None
+            raise self._silent(f"no answer within {seconds:g} s") from None
         except (BrokenPipeError, EOFError):
             self._forget()
             _bury(process)
@@ -199,21 +202,7 @@ class Door:
                 os.set_blocking(pipe.fileno(), False)
             # With the door, or at exit.
             self._end = weakref.finalize(self, _dismiss, self._process)
-            self._hear_first_word(self._process)
         return self._process
-
-    def _hear_first_word(self, process: subprocess.Popen[bytes]) -> None:
-        """Its start takes the time that it takes on a busy machine: only then the tree's own time begins."""
-        assert process.stdout is not None
-        try:
-            _read(process.stdout, LENGTH.size, time.monotonic() + _START.total_seconds())
-        except TimeoutError:
-            self._leave(process, "its own start")
-            raise self._silent(f"the process that asks it did not start within {_START.total_seconds():g} s") from None
-        except EOFError:
-            self._forget()
-            _bury(process)
-            raise _Died(f"exit code {process.returncode}") from None
 
     def _silent(self, why: str, *, since: datetime | None = None) -> TreeSilent:
         """The tree hangs: it is asked nothing more in this cycle."""
@@ -280,6 +269,11 @@ def _read(pipe: IO[bytes], size: int, until: float) -> bytes:
             raise EOFError
         data += piece
     return bytes(data)
+
+
+def _message(pipe: IO[bytes], until: float) -> bytes:
+    """The next one. Raises TimeoutError, EOFError."""
+    return _read(pipe, LENGTH.unpack(_read(pipe, LENGTH.size, until))[0], until)
 
 
 def _wait(pipe: IO[bytes], event: int, until: float) -> None:

@@ -13,26 +13,25 @@ from typing import BinaryIO, Final
 
 #: In front of each question and each answer: its length in bytes.
 LENGTH: Final = struct.Struct("!Q")
+#: The process has started, and loaded the module of the function: from now on it is the tree that takes the time.
+UNDERSTOOD: Final = b""
 
 
 def main() -> None:
-    """Say that it is there, then answer until there are no more questions."""
+    """Answer until there are no more questions. Each is first said to be understood, then answered."""
     questions = os.fdopen(0, "rb", closefd=False)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     # What a function prints must not end up among the answers.
     os.dup2(2, 1)
-    # The first question's function: what its module costs must not count as the time of a tree.
-    import desgw_daemon.observe.door  # noqa: F401, PLC0415 - loaded here, and in the daemon before this one
-
-    _send(answers, b"")
     while (length := questions.read(LENGTH.size)) and len(length) == LENGTH.size:
         data = questions.read(LENGTH.unpack(length)[0])
-        _send(answers, _answer(data))
+        _send(answers, _answer(data, answers))
 
 
-def _answer(data: bytes) -> bytes:
+def _answer(data: bytes, answers: BinaryIO) -> bytes:
     try:
         function, args = pickle.loads(data)
+        _send(answers, UNDERSTOOD)
         return pickle.dumps((True, function(*args)))
     except Exception as error:  # noqa: BLE001 - whatever it is, the daemon raises it
         try:

@@ -21,8 +21,8 @@ def mounted(tmp_path: Path) -> Iterator[tuple[House, SlowMount]]:
     """A daemon under way that sees /pnfs through the mount: of two exposures two CCDs are to come."""
     settings = {
         "poll.interval": '"1 s"',
-        "poll.answer_within": '"500 ms"',
-        "poll.look_deadline": '"5 s"',
+        "poll.answer_within": '"2 s"',
+        "poll.look_deadline": '"10 s"',
         # As a poll of a minute is to the catalogue's minute.
         "alerts.rules": '{ pnfs_silent = { after = "1 s" }, exposures_unseen = { after = "2 s" } }',
     }
