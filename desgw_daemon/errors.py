@@ -6,6 +6,7 @@ not an exception.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
@@ -30,6 +31,23 @@ class DesgwError(Exception):
 
 class Refused(DesgwError):
     """The answer is no, or the work failed."""
+
+
+class TreeSilent(OSError):
+    """A tree gives no answer: nothing is known of what is on it, neither that it is there nor that it is not.
+
+    An OSError, so that whoever can go on without a file of the tree goes on without this one, too.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__(errno.ETIMEDOUT, words)
+        self.words = words
+
+    def __str__(self) -> str:
+        return one_line(self.words)
+
+    def __reduce__(self) -> tuple[type[TreeSilent], tuple[str]]:
+        return type(self), (self.words,)
 
 
 class UsageError(DesgwError):

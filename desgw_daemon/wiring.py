@@ -25,6 +25,7 @@ from desgw_daemon.grid.engine import Engine
 from desgw_daemon.grid.local import LocalEngine
 from desgw_daemon.observe.abandoned import Abandoned
 from desgw_daemon.observe.credential import VARIABLE
+from desgw_daemon.observe.door import DIRECT, Door, Way
 from desgw_daemon.observe.exposures_list import ExposuresList
 from desgw_daemon.observe.looker import Looker
 
@@ -37,6 +38,8 @@ class House:
     policy: Policy
     database: Database
     abandoned: Abandoned
+    workflow_door: Door
+    postprocessing_door: Door
     looker: Looker
     exposures_list: ExposuresList
     setup: SetupCapture
@@ -48,6 +51,23 @@ class House:
     folders: FolderMaker
     refresher: Refresher
     outgoing: Outgoing
+
+    def begin_cycle(self) -> None:
+        """The doors ask their trees anew."""
+        self.workflow_door.begin()
+        self.postprocessing_door.begin()
+
+    def tree_problems(self) -> dict[str, str]:
+        """By column of `poll`: which trees are silent or away in this cycle, and why."""
+        doors = {"workflow_problem": self.workflow_door, "postprocessing_problem": self.postprocessing_door}
+        return {column: door.problem for column, door in doors.items() if door.problem is not None}
+
+    def way_to(self, path: Path) -> Way:
+        """How to come to a file that may be anywhere."""
+        paths = self.config.paths
+        if path.is_relative_to(paths.postprocessing):
+            return self.postprocessing_door
+        return self.workflow_door if path.is_relative_to(paths.workflow) else DIRECT
 
     @property
     def inbox(self) -> Path:
@@ -90,6 +110,7 @@ def policy_of(config: Config) -> Policy:
     return Policy(
         poll_interval=config.poll.interval,
         aside_at_most=config.poll.aside_at_most,
+        max_stuck=config.poll.max_stuck,
         recheck=config.poll.recheck,
         dagmaker_max_at_once=config.dagmaker.max_at_once,
         dagmaker_made_ahead=config.dagmaker.made_ahead,
@@ -186,9 +207,20 @@ class Engines:
         return self[self._config.submit.engine]
 
 
-def parameters_of(config: Config) -> Parameters:
+def parameters_of(config: Config, way: Way = DIRECT) -> Parameters:
     """dagmaker.rc, with the lock that the commands and the daemon share."""
-    return Parameters(path=config.dagmaker_rc, locks=config.paths.state / "locks")
+    return Parameters(path=config.dagmaker_rc, locks=config.paths.state / "locks", way=way)
+
+
+def _door(config: Config, abandoned: Abandoned, before: Door | None, tree: str, root: Path) -> Door:
+    """The one before, as it is: it knows what hangs. Its numbers are the new ones."""
+    poll = config.poll
+    if before is None:
+        return Door(
+            tree=tree, root=root, abandoned=abandoned, answer_within=poll.answer_within, max_stuck=poll.max_stuck
+        )
+    before.answer_within, before.max_stuck = poll.answer_within, poll.max_stuck
+    return before
 
 
 def postproc_settings(config: Config) -> PostprocSettings:
@@ -230,20 +262,27 @@ def build(
     # The paths need a restart, so the looker and the list stay the same for ever.
     run_children(config.service.children)
     engines = Engines(config)
-    parameters = parameters_of(config)
+    workflow = _door(config, abandoned, before.workflow_door if before else None, "workflow", paths.workflow)
+    postprocessing = _door(
+        config, abandoned, before.postprocessing_door if before else None, "postprocessing", paths.postprocessing
+    )
+    parameters = parameters_of(config, workflow)
     return House(
         config=config,
         policy=policy_of(config),
         database=database,
         abandoned=abandoned,
+        workflow_door=workflow,
+        postprocessing_door=postprocessing,
         looker=before.looker if before else Looker(root=paths.pnfs, abandoned=abandoned),
-        exposures_list=before.exposures_list if before else ExposuresList(config.exposures_list),
+        exposures_list=before.exposures_list if before else ExposuresList(config.exposures_list, way=workflow),
         setup=before.setup
         if before and same_setup
         else SetupCapture(
             folder=paths.state / "setup",
             setup=config.dagmaker_setup,
             workdir=paths.workflow,
+            way=workflow,
             prefix=config.dagmaker.prefix,
             timeout=config.dagmaker.setup_timeout,
         ),
@@ -252,6 +291,7 @@ def build(
         dagmaker=DagMaker(
             database=database,
             workflow=paths.workflow,
+            way=workflow,
             setup=config.dagmaker_setup,
             command=config.dagmaker.command,
             prefix=config.dagmaker.prefix,
@@ -265,13 +305,16 @@ def build(
             engine=engines.current,
             engine_named=engines.__getitem__,
             workflow=paths.workflow,
+            way=workflow,
             confirm_absent=config.submit.confirm_absent,
             exclusive=config.submit.templates == "exclusive",
             max_tries=config.submit.max_tries,
             clock=clock,
         ),
         folders=before.folders if before else FolderMaker(root=paths.pnfs),
-        postprocessor=Postprocessor(database=database, settings=postproc_settings(config), clock=clock),
+        postprocessor=Postprocessor(
+            database=database, settings=postproc_settings(config), way=postprocessing, clock=clock
+        ),
         refresher=Refresher(database=database, config_file=source.absolute(), state=paths.state),
         outgoing=Outgoing(
             root=paths.state / "outbox", credentials=config.alert_credentials, within=config.alerts.send_within

@@ -16,6 +16,7 @@ from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.actions import MakeDag
 from desgw_daemon.domain.snapshot import Exposure, Making
 from desgw_daemon.domain.states import MakingState
+from desgw_daemon.observe.door import Way
 from desgw_daemon.observe.plainfile import open_plain
 from desgw_daemon.store.claims import claim_making
 from desgw_daemon.store.database import writing
@@ -36,6 +37,7 @@ class DagMaker:
         *,
         database: Engine,
         workflow: Path,
+        way: Way,
         setup: Path,
         command: Sequence[str],
         prefix: Sequence[str],
@@ -44,9 +46,13 @@ class DagMaker:
         parameters: Parameters,
         environment: Mapping[str, str],
     ) -> None:
-        """attempts: the folder below which each attempt has its own. environment: what it gets besides the daemon's."""
+        """attempts: the folder below which each attempt has its own. environment: what it gets besides the daemon's.
+
+        way: to the workflow folder.
+        """
         self._database = database
         self._workflow = workflow
+        self._way = way
         self._setup = setup
         self._command = tuple(command)
         self._prefix = tuple(prefix)
@@ -69,7 +75,7 @@ class DagMaker:
         folder = Path(making.folder)
         if look(folder).state == "absent":
             folder.mkdir(parents=True, exist_ok=True)
-            self._put_leftovers_aside(exposure.expnum, folder)
+            self._way.change(put_leftovers_aside, self._workflow, exposure.expnum, folder)
             # Nobody changes the parameters between our look at them and the start.
             with self._parameters.locked():
                 self._set_season(exposure, action.attempt, folder, now)
@@ -109,20 +115,24 @@ class DagMaker:
         """`source SETUP && exec ./DAGMaker.sh EXPNUM`; the set-up script sees no arguments of ours."""
         return f"source {shlex.quote(str(self._setup))} && exec {shlex.join([*self._command, str(expnum)])}"
 
-    def _put_leftovers_aside(self, expnum: int, folder: Path) -> None:
-        """An older DAG or DONE would be taken for this run's, since DAGMaker ends with 0 after nearly anything."""
-        for leftover in (
-            self._workflow / f"mytemp_{expnum}" / "DAGMaker.DONE",
-            self._workflow / f"desgw_pipeline_{expnum}.dag",
-        ):
-            try:
-                with open_plain(leftover) as file:
-                    data = file.read()
-            except FileNotFoundError:
-                continue
-            # Copied, then removed: the two folders may lie on different file systems.
-            (folder / f"before-{leftover.name}").write_bytes(data)
-            leftover.unlink()
+
+def put_leftovers_aside(workflow: Path, expnum: int, folder: Path) -> None:
+    """An older DAG or DONE would be taken for this run's, since DAGMaker ends with 0 after nearly anything.
+
+    May be repeated. Raises OSError.
+    """
+    for leftover in (
+        workflow / f"mytemp_{expnum}" / "DAGMaker.DONE",
+        workflow / f"desgw_pipeline_{expnum}.dag",
+    ):
+        try:
+            with open_plain(leftover) as file:
+                data = file.read()
+        except FileNotFoundError:
+            continue
+        # Copied, then removed: the two folders may lie on different file systems.
+        (folder / f"before-{leftover.name}").write_bytes(data)
+        leftover.unlink()
 
 
 def _read(path: Path) -> bytes | None:

@@ -24,6 +24,7 @@ from typing import Final
 
 from desgw_daemon.children import ChildStatus, NotStartedError, ensure_started, look, manager_problem, place
 from desgw_daemon.domain.times import utc
+from desgw_daemon.observe.door import Way
 from desgw_daemon.observe.text import last_lines, plain_text
 
 #: Meant for the daemon alone: a child that spoke to its systemd socket would speak in its name.
@@ -80,11 +81,17 @@ class SetupCapture:
     It must not run anything else: DAGMaker sources the script itself.
     """
 
-    def __init__(self, *, folder: Path, setup: Path, workdir: Path, prefix: Sequence[str], timeout: timedelta) -> None:
-        """folder: where captures are kept (they hold credentials' paths: readable by the owner alone)."""
+    def __init__(
+        self, *, folder: Path, setup: Path, workdir: Path, way: Way, prefix: Sequence[str], timeout: timedelta
+    ) -> None:
+        """folder: where captures are kept (they hold credentials' paths: readable by the owner alone).
+
+        way: to the workflow folder.
+        """
         self._folder = folder
         self._setup = setup
         self._workdir = workdir
+        self._way = way
         self._prefix = tuple(prefix)
         self._timeout = timeout
         self._number: dict[str, int] = {}
@@ -98,7 +105,7 @@ class SetupCapture:
         if place() == "unit" and (problem := manager_problem()) is not None:
             return NotCaptured(problem)
         try:
-            stat = self._setup.stat()
+            stat = self._way.ask(Path.stat, self._setup)
         except OSError as error:
             return NotCaptured(f"{self._setup} cannot be read: {error.strerror}")
         version = "\0".join([str(self._setup), str(stat.st_mtime_ns), str(stat.st_size), *self._prefix])

@@ -8,7 +8,7 @@ seasons are never touched.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -30,7 +30,7 @@ class IniPlace:
         """Where run_postproc.py looks for it."""
         return self.folder / ini_name(self.season)
 
-    def put(self, data: bytes, *, ours: Iterable[bytes]) -> Path | None:
+    def put(self, data: bytes, ours: Collection[bytes]) -> Path | None:
         """Put our ini there. Where somebody else's went, if there was one.
 
         ours: what we have written there before. May be repeated after a crash. Raises OSError.

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from desgw_daemon.observe.door import Way
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.output_txt import last_written, made, record_written
 
 
-def keep_current(database: Engine, *, path: Path, workflow: Path, now: datetime) -> None:
+def keep_current(database: Engine, *, path: Path, workflow: Path, way: Way, now: datetime) -> None:
     """Write the file if what it should say has changed since it was last written. Raises OSError."""
     with reading(database) as connection:
         wanted, last = made(connection), last_written(connection)
@@ -23,13 +24,13 @@ def keep_current(database: Engine, *, path: Path, workflow: Path, now: datetime)
         return
     if last is not None and (last.season, last.path, last.text) == (wanted.season, str(path), wanted.text):
         return
-    write_own(path, wanted.text, workflow=workflow)
+    way.change(write_own, path, wanted.text, workflow)
     # Cut off before this, it is written once more, with the same words.
     with writing(database) as connection:
         record_written(connection, wanted, str(path), at=now)
 
 
-def write_own(path: Path, text: str, *, workflow: Path) -> None:
+def write_own(path: Path, text: str, workflow: Path) -> None:
     """Write the configured file, and make its folder where that is missing. Raises OSError."""
     if path.parent != workflow:  # which is never made: when it is missing, its disk is away
         path.parent.mkdir(exist_ok=True)

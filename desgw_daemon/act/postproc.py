@@ -26,6 +26,7 @@ from desgw_daemon.domain.event import Event
 from desgw_daemon.domain.snapshot import PostprocRun
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.errors import Refused
+from desgw_daemon.observe.door import Way
 from desgw_daemon.observe.folderlock import FOLDER_LOCK, by_hand, holder
 from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.observe.postproc import ini_settings
@@ -72,9 +73,13 @@ class _Known:
 class Postprocessor:
     """Prepares and starts the runs that are written down. What became of one is read in a later tick."""
 
-    def __init__(self, *, database: Engine, settings: PostprocSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, database: Engine, settings: PostprocSettings, way: Way, clock: Callable[[], datetime]
+    ) -> None:
+        """way: to the Post-Processing folder."""
         self._database = database
         self._settings = settings
+        self._way = way
         self._clock = clock
 
     def launch(self, run: PostprocRun, now: datetime) -> str:
@@ -114,15 +119,15 @@ class Postprocessor:
     def check_folder(self) -> None:
         """Raises Refused while the Post-Processing folder is away or in use: that is no fault of a run."""
         settings = self._settings
-        if not settings.folder.is_dir():
+        if not self._way.ask(Path.is_dir, settings.folder):
             raise Refused(f"{settings.folder} is away: post-processing starts when it is there again")
         for lock, what in ((settings.folder / FOLDER_LOCK, settings.folder), (settings.host_lock, "this host")):
-            if (who := holder(lock)) is not None:
+            if (who := self._way.ask(holder, lock)) is not None:
                 raise Refused(
                     f"{what} is in use for post-processing by {who}: nothing is started until that has ended"
                     f" (`fuser {lock}` names its processes)"
                 )
-        if (pid := by_hand(settings.folder, settings.program.name)) is not None:
+        if (pid := self._way.ask(by_hand, settings.folder, settings.program.name)) is not None:
             raise Refused(
                 f"process {pid} runs {settings.program.name} in {settings.folder}, started by hand: nothing is started"
                 " until it has ended"
@@ -156,7 +161,7 @@ class Postprocessor:
             ours = (Path(run.folder) / ini_name(run.season)).read_bytes()
         except FileNotFoundError:
             return
-        self._place(run).take_away(ours)
+        self._way.change(self._place(run).take_away, ours)
 
     def _place(self, run: PostprocRun) -> IniPlace:
         return IniPlace(folder=self._settings.folder, season=run.season)
@@ -178,13 +183,13 @@ class Postprocessor:
 
     def _prepare(self, run: PostprocRun, folder: Path, known: _Known) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        settings, place = self._settings, self._place(run)
         expnums = sorted(set(run.expnums))
         # Bare numbers only: a comment or a blank empties the whole list for run_postproc.py.
         listing = "".join(f"{expnum}\n" for expnum in expnums).encode()
-        list_name = self._list_name(run, listing)
-        settings, place = self._settings, self._place(run)
+        list_name = self._way.ask(_list_name, settings.folder, run.season, run.number, run.intent_at, listing)
         template = self._template()
-        others = place.others()
+        others = self._way.ask(place.others)
         own = self._own_environment(template, folder) if others else None
         ini = fill_template(
             template,
@@ -204,8 +209,8 @@ class Postprocessor:
         ours = [copy.read_bytes() for other in (*known.earlier, run) if (copy := _copy_of(other)).is_file()]
         for name, text in ((list_name, listing), (ini_name(run.season), data)):
             write_whole(folder / name, text)
-        write_whole(settings.folder / list_name, listing)
-        aside = place.put(data, ours=ours)
+        self._way.change(write_whole, settings.folder / list_name, listing)
+        aside = self._way.change(place.put, data, ours)
         write_whole(folder / FORCEFILES, "".join(wanted.line for wanted in known.forcefiles).encode())
         write_whole(
             folder / NOTES,
@@ -261,23 +266,28 @@ class Postprocessor:
         """The template's text. Raises Refused when it is none, OSError when the disk does not answer."""
         path = self._settings.template
         try:
-            with open_plain(path) as file:
-                data = file.read(_MOST_TEMPLATE + 1)
+            data = self._way.ask(_beginning, path)
         except (FileNotFoundError, NotAFileError, PermissionError) as error:
             raise Refused(f"{path} cannot be read: {error.strerror}") from error
         if len(data) > _MOST_TEMPLATE:
             raise Refused(f"{path} is longer than {_MOST_TEMPLATE} bytes: it is no template")
         return data.decode(*_BYTES)
 
-    def _list_name(self, run: PostprocRun, listing: bytes) -> str:
-        """``complete_exposures_S{season}_{YYYYMMDD_HH-MM}.list``; with the run's number, or more, if that is taken."""
-        stem = f"complete_exposures_S{run.season}_{run.intent_at:%Y%m%d_%H-%M}"
-        more = (f"_run{run.number}_{again}" for again in count(2))
-        for end in chain(("", f"_run{run.number}"), more):
-            there = self._settings.folder / f"{stem}{end}.list"
-            if not there.exists() or there.read_bytes() == listing:
-                return there.name
-        raise AssertionError("numbers do not end")
+
+def _list_name(folder: Path, season: int, number: int, at: datetime, listing: bytes) -> str:
+    """``complete_exposures_S{season}_{YYYYMMDD_HH-MM}.list``; with the run's number, or more, if that is taken."""
+    stem = f"complete_exposures_S{season}_{at:%Y%m%d_%H-%M}"
+    more = (f"_run{number}_{again}" for again in count(2))
+    for end in chain(("", f"_run{number}"), more):
+        there = folder / f"{stem}{end}.list"
+        if not there.exists() or there.read_bytes() == listing:
+            return there.name
+    raise AssertionError("numbers do not end")
+
+
+def _beginning(path: Path) -> bytes:
+    with open_plain(path) as file:
+        return file.read(_MOST_TEMPLATE + 1)
 
 
 def output_name(season: int, number: int) -> str:

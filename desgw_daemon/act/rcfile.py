@@ -21,6 +21,7 @@ from desgw_daemon.domain.rcfile import CannotEditError, RcFile
 from desgw_daemon.domain.rckeys import SEASON
 from desgw_daemon.domain.times import utc
 from desgw_daemon.errors import Refused
+from desgw_daemon.observe.door import DIRECT, Way
 from desgw_daemon.observe.plainfile import open_plain
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.rc import LiveMaking, RcChange, live_makings, record_changes
@@ -34,9 +35,13 @@ _LOCK_TIMEOUT: Final = 15.0
 class Parameters:
     """The file with DAGMaker's parameters, and the lock of those who change or read it."""
 
-    def __init__(self, *, path: Path, locks: Path) -> None:
-        """locks: the folder for the lock. It is shared by every program that works on the state folder."""
+    def __init__(self, *, path: Path, locks: Path, way: Way = DIRECT) -> None:
+        """locks: the folder for the lock. It is shared by every program that works on the state folder.
+
+        way: to the workflow folder.
+        """
         self._path = path
+        self._way = way
         self._locks = locks
         self._lock = FileLock(locks / "rc.lock", mode=0o664, timeout=_LOCK_TIMEOUT)
 
@@ -63,8 +68,7 @@ class Parameters:
     def read(self) -> bytes:
         """What DAGMaker would read. Raises Refused."""
         try:
-            with open_plain(self._path) as file:
-                data = file.read(_LONGEST + 1)
+            data = self._way.ask(_beginning, self._path)
         except OSError as error:
             raise Refused(
                 f"{self._path} cannot be read: {error.strerror}; DAGMaker's parameters stand there (`paths.workflow`"
@@ -86,7 +90,7 @@ class Parameters:
             with self._plainly():
                 changes = any(with_season(rc, season) is not rc for season in sorted(seasons))
             if changes:
-                self._check_writable()
+                self._way.ask(_check_writable, self._path)
         except Refused as problem:
             return str(problem)
         return None
@@ -99,7 +103,7 @@ class Parameters:
                 return
         with reading(database) as connection:
             self._check_unread(connection)
-        self._check_writable()
+        self._way.ask(_check_writable, self._path)
 
     def edit(
         self, database: Engine, change: Callable[[RcFile], RcFile], *, who: str, why: str, at: datetime
@@ -116,56 +120,23 @@ class Parameters:
                 return (), before.data
             with reading(database) as connection:
                 self._check_unread(connection)
-            self._check_writable()
-            new = self._prepared(before.data, after.data)
+            self._way.ask(_check_writable, self._path)
+            new = self._way.change(_prepared, self._path, before.data, after.data)
             try:
                 # Written down before it is done: a change that nobody can explain later is worse than one noted twice.
                 with writing(database) as connection:
                     record_changes(connection, changes, path=str(self._path), who=who, why=why, at=at)
-                new.rename(self._target())
-            finally:
-                with suppress(FileNotFoundError):
-                    new.unlink()
-            _sync_folder(new.parent)
+                self._way.change(_put, self._path, new)
+            except BaseException:
+                # Left where its disk is silent: the next change writes it anew.
+                with suppress(OSError):
+                    self._way.change(Path.unlink, new)
+                raise
             return changes, after.data
-
-    def _target(self) -> Path:
-        """The file itself: where a link stands, the link stays."""
-        return Path(os.path.realpath(self._path))
 
     def _check_unread(self, connection: Connection) -> None:
         if (reader := _reader(connection)) is not None:
             raise Refused(_read_by(self._path, reader))
-
-    def _check_writable(self) -> None:
-        target = self._target()
-        if not os.access(target, os.W_OK):
-            raise Refused(f"{self._path} is read-only for this account: the season and other keys cannot be set in it")
-        if not os.access(target.parent, os.W_OK | os.X_OK):
-            raise Refused(f"{target.parent} cannot be written to: {target.name} cannot be changed")
-
-    def _prepared(self, before: bytes, after: bytes) -> Path:
-        """The old file beside it as .bak, and the new one under another name.
-
-        Raises Refused: nothing is changed then.
-        """
-        target = self._target()
-        backup = target.with_name(f"{target.name}.bak")
-        first, second = target.with_name(f".{target.name}.bak.new"), target.with_name(f".{target.name}.new")
-        try:
-            like = target.stat()
-            _write(first, before, like)
-            _write(second, after, like)
-            first.rename(backup)
-        except OSError as error:
-            for left in (first, second):
-                with suppress(OSError):
-                    left.unlink()
-            raise Refused(
-                f"{target} cannot be changed: {error.strerror}: {error.filename2 or error.filename or target.parent};"
-                f" it is as it was (is there room? see `df {target.parent}`)"
-            ) from error
-        return second
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:
@@ -173,6 +144,54 @@ class Parameters:
             yield
         except CannotEditError as problem:
             raise Refused(f"{self._path}: {problem}") from None
+
+
+def _target(path: Path) -> Path:
+    """The file itself: where a link stands, the link stays."""
+    return Path(os.path.realpath(path))
+
+
+def _beginning(path: Path) -> bytes:
+    with open_plain(path) as file:
+        return file.read(_LONGEST + 1)
+
+
+def _check_writable(path: Path) -> None:
+    target = _target(path)
+    if not os.access(target, os.W_OK):
+        raise Refused(f"{path} is read-only for this account: the season and other keys cannot be set in it")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise Refused(f"{target.parent} cannot be written to: {target.name} cannot be changed")
+
+
+def _prepared(path: Path, before: bytes, after: bytes) -> Path:
+    """The old file beside it as .bak, and the new one under another name.
+
+    Raises Refused: nothing is changed then.
+    """
+    target = _target(path)
+    backup = target.with_name(f"{target.name}.bak")
+    first, second = target.with_name(f".{target.name}.bak.new"), target.with_name(f".{target.name}.new")
+    try:
+        like = target.stat()
+        _write(first, before, like)
+        _write(second, after, like)
+        first.rename(backup)
+    except OSError as error:
+        for left in (first, second):
+            with suppress(OSError):
+                left.unlink()
+        raise Refused(
+            f"{target} cannot be changed: {error.strerror}: {error.filename2 or error.filename or target.parent};"
+            f" it is as it was (is there room? see `df {target.parent}`)"
+        ) from error
+    return second
+
+
+def _put(path: Path, new: Path) -> None:
+    """The new file in the place of the old one. May be repeated after a crash, with a new one."""
+    new.rename(_target(path))
+    _sync_folder(new.parent)
 
 
 def with_season(rc: RcFile, season: int) -> RcFile:

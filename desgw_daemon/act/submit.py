@@ -7,9 +7,12 @@ until the answer is sure.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine as Database
@@ -30,6 +33,7 @@ from desgw_daemon.grid.engine import (
     SubmitRequest,
     Unclear,
 )
+from desgw_daemon.observe.door import Way
 from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.store.claims import claim_submission
 from desgw_daemon.store.database import writing
@@ -47,16 +51,18 @@ class Submitter:
         engine: Engine,
         engine_named: Callable[[str], Engine],
         workflow: Path,
+        way: Way,
         confirm_absent: timedelta,
         exclusive: bool,
         max_tries: int,
         clock: Callable[[], datetime],
     ) -> None:
-        """engine: of new DAGs; engine_named: of those that another one has taken."""
+        """engine: of new DAGs; engine_named: of those that another one has taken. way: to the workflow folder."""
         self._database = database
         self._engine = engine
         self._engine_named = engine_named
         self._workflow = workflow
+        self._way = way
         self._confirm_absent = confirm_absent
         self._exclusive = exclusive
         self._max_tries = max_tries
@@ -149,7 +155,11 @@ class Submitter:
         """Hand the DAG over, or ask what came of a hand-over that goes on; what came of it, in words."""
         dag = Path(submission.dag_path)
         anew = submission.state is SubmissionState.INTENT
-        if anew and (problem := _differs(dag, submission.dag_sha256)):
+        # Read first: while its disk is silent nothing is written down, and nothing is handed over.
+        data, failed = self._way.ask(_content, dag)
+        if anew and failed is not None:
+            raise failed
+        if anew and (problem := _differs(dag, data, submission.dag_sha256)):
             self._move(submission, SubmissionState.REJECTED, problem, now, ended_at=now)
             return problem
         with writing(self._database) as connection:
@@ -169,6 +179,8 @@ class Submitter:
                 workdir=self._workflow,
                 env=environment,
                 output=self._workflow / f"dag_submission_{exposure.expnum}.out",
+                read=partial(_given, data, failed),
+                write=partial(self._way.change, Path.write_text),
             )
         )
         return self._settle(submission, outcome, self._clock())
@@ -220,13 +232,29 @@ class Submitter:
             move_submission(connection, submission, after, at=at, why=why, values=values)
 
 
-def _differs(dag: Path, wanted: str) -> str | None:
-    """Why the DAG file is not the one that was meant; None when it is."""
+def _content(dag: Path) -> tuple[bytes | None, OSError | None]:
+    """The DAG file, None where there is none; and why it cannot be read."""
     try:
         with open_plain(dag) as file:
-            digest = hashlib.sha256(file.read()).hexdigest()
+            return file.read(), None
     except (FileNotFoundError, NotAFileError):
-        digest = None
+        return None, None
+    except OSError as error:
+        return None, error
+
+
+def _given(data: bytes | None, failed: OSError | None, dag: Path) -> bytes:
+    """What was read of it already. Raises OSError."""
+    if failed is not None:
+        raise failed
+    if data is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(dag))
+    return data
+
+
+def _differs(dag: Path, data: bytes | None, wanted: str) -> str | None:
+    """Why the DAG file is not the one that was meant; None when it is."""
+    digest = None if data is None else hashlib.sha256(data).hexdigest()
     if digest == wanted:
         return None
     return f"{dag} was {'removed' if digest is None else 'changed'} since its submission was decided"

@@ -109,7 +109,7 @@ def _write(args: argparse.Namespace) -> int:
         found, newest = _made(connection, args), made(connection)
     try:
         if path == own:
-            write_own(path, found.text, workflow=loaded.config.paths.workflow)
+            write_own(path, found.text, loaded.config.paths.workflow)
         else:
             write_text(path, found.text)
     except OSError as error:

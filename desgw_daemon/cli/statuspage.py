@@ -22,7 +22,8 @@ _LEGEND: Final = (
 _SILENT: Final = {
     "pnfs": "/pnfs",
     "engine": "The queue of the grid",
-    "workflow": "exposures.list",
+    "workflow": "gw_workflow",
+    "postprocessing": "Post-Processing",
     "making": "The set-up script of DAGMaker",
 }
 

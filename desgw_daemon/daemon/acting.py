@@ -28,7 +28,7 @@ from desgw_daemon.domain.actions import (
 )
 from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import RUN_LIVE, MakingState, RefreshState, RunState
-from desgw_daemon.errors import DesgwError, Refused
+from desgw_daemon.errors import DesgwError, Refused, TreeSilent
 from desgw_daemon.store.claims import ask_recheck, claim_run, note_folders_made, set_reason
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.disagreements import set_disagreements
@@ -84,6 +84,10 @@ class Actor:
         """
         try:
             work()
+        except TreeSilent as error:
+            # A tree that is silent has an alert of its own.
+            if not self._house.tree_problems():
+                self._errors.append(f"{what}: {error}")
         except (DesgwError, OSError) as error:
             self._errors.append(f"{what}: {error}")
         except Exception as error:  # noqa: BLE001 - one action that fails must not stop a night; it is told
@@ -128,7 +132,11 @@ class Actor:
 
         def write() -> None:
             try:
-                keep_current(house.database, path=path, workflow=house.config.paths.workflow, now=now)
+                keep_current(
+                    house.database, path=path, workflow=house.config.paths.workflow, way=house.workflow_door, now=now
+                )
+            except TreeSilent:
+                raise
             except OSError as error:
                 raise Refused(f"{path}: {error.strerror or error}. Nothing waits for it") from error
 
@@ -174,6 +182,7 @@ class Actor:
             fingerprint=action.fingerprint,
             forced=action.forced_skipto,
             asked_by=action.asked_by,
+            way=self._house.postprocessing_door,
         ).choice
         with writing(self._house.database) as connection:
             run = claim_run(

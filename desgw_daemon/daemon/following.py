@@ -26,6 +26,7 @@ from desgw_daemon.domain.snapshot import (
     Snapshot,
 )
 from desgw_daemon.domain.states import ExposureState, MakingState
+from desgw_daemon.errors import TreeSilent
 from desgw_daemon.observe.credential import VARIABLE, Good, Problem, credential_file, look_at
 from desgw_daemon.observe.making import MakingEvidence, read_making
 from desgw_daemon.store.journal import move_making
@@ -93,17 +94,21 @@ def _setup(house: House, snapshot: Snapshot, now: datetime) -> tuple[Mapping[str
     if not _something_starts(snapshot):
         return None, None
     workflow = house.config.paths.workflow
-    if not os.access(workflow, os.W_OK | os.X_OK):
-        return None, f"{workflow} is away or cannot be written to"
-    match house.setup.get(now):
-        case NotCaptured(problem):
-            return None, problem
-        case Captured(environment):
-            listed = house.config.exposures_list
-            # DAGMaker would end with an exposure that has no band: one cause, and a person for each exposure.
-            missing = not os.access(listed, os.R_OK)
-            problem = f"{listed} is away or cannot be read" if missing else None
-            return environment, problem or house.parameters.problem(_seasons_to_make(snapshot))
+    door = house.workflow_door
+    try:
+        if not door.ask(os.access, workflow, os.W_OK | os.X_OK):
+            return None, f"{workflow} is away or cannot be written to"
+        match house.setup.get(now):
+            case NotCaptured(problem):
+                return None, problem
+            case Captured(environment):
+                listed = house.config.exposures_list
+                # DAGMaker would end with an exposure that has no band: one cause, and a person for each exposure.
+                missing = not door.ask(os.access, listed, os.R_OK)
+                problem = f"{listed} is away or cannot be read" if missing else None
+                return environment, problem or house.parameters.problem(_seasons_to_make(snapshot))
+    except TreeSilent as silent:
+        return None, str(silent)
 
 
 def _seasons_to_make(snapshot: Snapshot) -> set[int]:
@@ -136,7 +141,7 @@ def _credential(
     if kind == "none" or not _something_starts(snapshot) or (environment is None and wanted.path is None):
         return None, environment
     path = credential_file(kind, wanted.path, environment or {})
-    found = look_at(kind, path, now, wanted.min_left)
+    found = house.way_to(path).ask(look_at, kind, path, now, wanted.min_left)
     return found, None if environment is None else {**environment, VARIABLE[kind]: str(path)}
 
 
@@ -159,7 +164,8 @@ def _makings(house: House, snapshot: Snapshot) -> tuple[MakingFact, ...]:
 
 def _evidence(house: House, exposure: Exposure, making: Making, child: ChildStatus) -> MakingEvidence:
     assert exposure.nite is not None and exposure.band is not None
-    return read_making(
+    read = partial(
+        read_making,
         house.config.paths.workflow,
         exposure.expnum,
         season=exposure.season,
@@ -167,6 +173,7 @@ def _evidence(house: House, exposure: Exposure, making: Making, child: ChildStat
         band=exposure.band,
         started_at=child.started_at or making.intent_at,
     )
+    return house.workflow_door.ask(read)
 
 
 def record_followed(connection: Connection, followed: Followed, now: datetime, parts: Parts) -> str | None:

@@ -17,6 +17,7 @@ from desgw_daemon.children import ChildStatus, look
 from desgw_daemon.decide.postproc_end import judge_end
 from desgw_daemon.domain.snapshot import PostprocRun, Snapshot
 from desgw_daemon.domain.states import RunState
+from desgw_daemon.observe.door import Door
 from desgw_daemon.observe.folderlock import FOLDER_LOCK, holder
 from desgw_daemon.observe.progress import Progress, StatusFile, read_progress, read_status
 from desgw_daemon.observe.text import last_lines, plain_text
@@ -60,17 +61,17 @@ def follow_runs(house: House, snapshot: Snapshot) -> tuple[RunFact, ...]:
         if run.state is not RunState.RUNNING:
             continue
         try:
-            facts.append(_fact(house.config.paths.postprocessing, run))
+            facts.append(_fact(house, run))
         except OSError:
             continue
     return tuple(facts)
 
 
-def _fact(postprocessing: Path, run: PostprocRun) -> RunFact:
-    folder = Path(run.folder)
+def _fact(house: House, run: PostprocRun) -> RunFact:
+    folder, postprocessing, door = Path(run.folder), house.config.paths.postprocessing, house.postprocessing_door
     output = postprocessing / output_name(run.season, run.number)
     # Its process first: what has ended has written all that it will.
-    child = _living(look(folder), postprocessing, folder)
+    child = _living(look(folder), postprocessing, folder, door)
     stage = _word(folder / STAGE)
     began = stage == STAGES[-1]
     skipto = _word(folder / SKIPTO)
@@ -80,16 +81,16 @@ def _fact(postprocessing: Path, run: PostprocRun) -> RunFact:
         child=child,
         stage=stage,
         skipto=int(skipto) if skipto and skipto.isdigit() else None,
-        progress=read_progress(output) if began else Progress(),
-        status=read_status(postprocessing, run.season, started) if began else None,
+        progress=door.ask(read_progress, output) if began else Progress(),
+        status=door.ask(read_status, postprocessing, run.season, started) if began else None,
         notes=tuple((_word(folder / NOTES) or "").splitlines()),
-        words=" / ".join(last_lines(plain_text(_tail(output if began else folder / PREPARED)), 3)),
+        words=" / ".join(last_lines(plain_text(door.ask(_tail, output) if began else _tail(folder / PREPARED)), 3)),
     )
 
 
-def _living(child: ChildStatus, postprocessing: Path, folder: Path) -> ChildStatus:
+def _living(child: ChildStatus, postprocessing: Path, folder: Path, door: Door) -> ChildStatus:
     """One that seems lost goes on as long as something of it holds the lock of the Post-Processing folder."""
-    if child.state == "lost" and str(folder) in (holder(postprocessing / FOLDER_LOCK) or ""):
+    if child.state == "lost" and str(folder) in (door.ask(holder, postprocessing / FOLDER_LOCK) or ""):
         return ChildStatus(state="running", pid=child.pid, started_at=child.started_at)
     return child
 

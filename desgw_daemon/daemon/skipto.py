@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from desgw_daemon.config.model import Config
 from desgw_daemon.decide.evidence import NextRun
@@ -13,7 +14,11 @@ from desgw_daemon.decide.skipto import SkiptoChoice, as_upstream, by_evidence, c
 from desgw_daemon.domain.facts import PostprocEvidence
 from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, PostprocRun
+from desgw_daemon.observe.door import DIRECT, Way
 from desgw_daemon.observe.postproc_evidence import read_evidence
+
+#: Tables and folders of a whole season may take so many times as long as other questions.
+_MANY_FILES: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +40,11 @@ def weigh(
     fingerprint: str,
     forced: int | None = None,
     asked_by: str | None = None,
+    way: Way = DIRECT,
 ) -> Weighed:
     """At which step a run of these exposures is to start: computed, or forced by a person.
 
-    What is forced is taken as it is; what the evidence says is written down all the same.
+    What is forced is taken as it is; what the evidence says is written down all the same. way: to Post-Processing.
     """
     coming = NextRun(
         season=season,
@@ -46,13 +52,15 @@ def weigh(
         exposures=tuple((e.expnum, e.nite or "", e.band or "") for e in members),
         results_at=_results_at(members),
     )
-    evidence = read_evidence(
+    read = partial(
+        read_evidence,
         config.paths.postprocessing,
         [run.folder for run in sorted(runs, key=lambda run: run.number) if run.season == season],
         season,
         template=config.postproc_template,
         pnfs=config.paths.pnfs,
     )
+    evidence = way.ask(read, patience=_MANY_FILES)
     if forced is None:
         choice = choose_skipto(runs, coming, evidence, policy)
     else:

@@ -27,6 +27,7 @@ from desgw_daemon.domain.actions import Action, AlertWanted
 from desgw_daemon.domain.facts import CallCounts
 from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.domain.states import ExposureState
+from desgw_daemon.errors import TreeSilent
 from desgw_daemon.observe.blacklist import read_blacklist
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log
@@ -83,6 +84,7 @@ def tick(
     """
     now = clock()
     begun = time.monotonic()
+    house.begin_cycle()
     with writing(house.database) as connection:
         parts = Parts(log=log, before=last_part_errors(connection))
         poll_id = begin_poll(connection, at=now)
@@ -111,6 +113,7 @@ def tick(
             "actions": len(done.actions),
             "error": "; ".join(done.errors) or None,
             "part_errors": parts.errors,
+            **house.tree_problems(),
         }
         write_poll(connection, poll_id, end)
     _deliver(house, log, parts, poll_id, clock)
@@ -160,7 +163,7 @@ def _through(
         if blacklist is not None:
             write = partial(record_blacklist, connection, blacklist, at=now)
             parts.record(connection, Part.RECORDING, "the blacklist", write)
-        _write_facts(connection, poll_id, intake, followed, looked, unwritten)
+        _write_facts(connection, house, poll_id, intake, followed, looked, unwritten)
     with reading(house.database) as connection:
         snapshot = with_circumstances(connection, load_snapshot(connection))
     actions: tuple[Action, ...] = parts.do(Part.PLANNING, lambda: plan(snapshot, house.policy, now), lambda _: ())
@@ -179,11 +182,22 @@ def _blacklist(house: House, snapshot: Snapshot) -> frozenset[int] | None:
     """Whom the blacklist of post-processing names, when something waits for a run; None: not asked, or not known."""
     if not any(exposure.state is ExposureState.READY for exposure in snapshot.exposures):
         return None
-    return read_blacklist(house.config.paths.postprocessing, house.config.postproc_template)
+    try:
+        return house.postprocessing_door.ask(
+            read_blacklist, house.config.paths.postprocessing, house.config.postproc_template
+        )
+    except TreeSilent:
+        return None
 
 
 def _write_facts(
-    connection: Connection, poll_id: int, intake: Intake, followed: Followed, looked: Looked, unwritten: str | None
+    connection: Connection,
+    house: House,
+    poll_id: int,
+    intake: Intake,
+    followed: Followed,
+    looked: Looked,
+    unwritten: str | None,
 ) -> None:
     """unwritten: why what the queue says could not be written down."""
     look = looked.look
@@ -200,8 +214,9 @@ def _write_facts(
             "pnfs_problem": looked.problem,
             "engine_problem": followed.queue.problem or unwritten,
             "engine_calls": followed.queue.calls,
-            "workflow_problem": intake.workflow_problem,
-            "making_problem": followed.making_problem,
+            "workflow_problem": house.workflow_door.problem,
+            "postprocessing_problem": house.postprocessing_door.problem,
+            "making_problem": followed.making_problem or intake.workflow_problem,
             "credential_problem": followed.credential_problem,
         },
     )

@@ -17,6 +17,7 @@ from desgw_daemon.decide.postproc_alerts import postproc_alerts
 from desgw_daemon.decide.queue_alerts import queue_alerts
 from desgw_daemon.decide.refreshing import failed_refresh, lacks_data, waiting_for_data
 from desgw_daemon.decide.skipto import unsafe_alerts
+from desgw_daemon.decide.tree_alerts import tree_alerts
 from desgw_daemon.decide.vitals import vitals_alerts
 from desgw_daemon.decide.words import at, plural, some
 from desgw_daemon.domain.actions import AlertWanted
@@ -37,7 +38,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
         *attention_alerts(snapshot, policy, failures.ccds),
         *leftover_alerts(snapshot, policy, now),
         *pace_alerts(snapshot, policy, now),
-        *_silent(snapshot),
+        *_silent(snapshot, policy),
         *_credential(snapshot, policy, now),
         *postproc_alerts(snapshot, policy, now),
         *unsafe_alerts(policy),
@@ -53,7 +54,7 @@ def wanted_alerts(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Al
     )
 
 
-def _silent(snapshot: Snapshot) -> list[AlertWanted]:
+def _silent(snapshot: Snapshot, policy: Policy) -> list[AlertWanted]:
     alerts = []
     if snapshot.pnfs_silent:
         since, why = snapshot.pnfs_silent
@@ -66,6 +67,7 @@ def _silent(snapshot: Snapshot) -> list[AlertWanted]:
                 since=since,
             )
         )
+    alerts += tree_alerts(snapshot, policy)
     if snapshot.engine_silent:
         since, why = snapshot.engine_silent
         alerts.append(

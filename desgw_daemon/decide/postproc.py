@@ -42,7 +42,7 @@ def plan_postproc(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Ac
     busy = None if live is None else (live.season, f"run {live.number}", live.started_at or live.intent_at)
     for season in sorted({e.season for e in snapshot.exposures} | snapshot.postproc_requests.keys()):
         if busy is None:
-            decided = _for_season(snapshot, season, policy, now)
+            decided = _while_silent(snapshot, season, _for_season(snapshot, season, policy, now))
             if any(isinstance(action, StartPostproc) for action in decided):
                 busy = (season, "a new run", now)
         elif busy[0] == season:
@@ -68,6 +68,18 @@ def next_exposures(
     if retry is not None and (again := choose(snapshot, season, policy, now, only=retry.run)).new:
         return again.members, retry
     return choose(snapshot, season, policy, now, asked_for=True).members, None
+
+
+def _while_silent(snapshot: Snapshot, season: int, decided: list[Action]) -> list[Action]:
+    """No run is started in a folder of which nothing is known."""
+    silent = snapshot.postprocessing_silent
+    if silent is None or not any(isinstance(action, StartPostproc) for action in decided):
+        return decided
+    return _wait(
+        season,
+        f"a run is due, and Post-Processing cannot be used since {at(silent[0])}: {silent[1]}. It starts by itself when"
+        " the folder answers",
+    )
 
 
 def _wait(season: int, reason: str) -> list[Action]:

@@ -35,8 +35,8 @@ def queued(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
         return move(exposure, ExposureState.PROCESSING, "submitted by somebody else: watched, never submitted")
     if kept := _kept_back(snapshot, exposure, policy):
         return wait(exposure, kept)
-    if snapshot.making_blocked:
-        return wait(exposure, _blocked(snapshot.making_blocked))
+    if blocked := snapshot.making_blocked or snapshot.workflow_silent:
+        return wait(exposure, _blocked(blocked))
     if lacks_data(exposure):
         return wait(exposure, _without_data(snapshot, exposure, policy))
     if snapshot.credential_bad:
@@ -87,6 +87,14 @@ def _silent(silent: tuple[datetime, str]) -> str:
     )
 
 
+def _without_workflow(silent: tuple[datetime, str]) -> str:
+    since, why = silent
+    return (
+        f"gw_workflow, where its DAG is, cannot be used since {at(since)}: {why}. Nothing is submitted meanwhile; it"
+        " goes on by itself when the folder answers"
+    )
+
+
 def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
     """One whose DAGMaker was started."""
     making = exposure.making
@@ -94,8 +102,8 @@ def making(snapshot: Snapshot, exposure: Exposure, policy: Policy) -> Action:
         return move(exposure, ExposureState.QUEUED, "no DAGMaker of this attempt is known: it is queued again")
     match making.state:
         case MakingState.INTENT:
-            if snapshot.making_blocked:
-                return wait(exposure, _blocked(snapshot.making_blocked))
+            if blocked := snapshot.making_blocked or snapshot.workflow_silent:
+                return wait(exposure, _blocked(blocked))
             if snapshot.credential_bad:
                 return wait(exposure, _no_credential(snapshot.credential_bad))
             if other := foreign_rival(snapshot, exposure):
@@ -133,6 +141,8 @@ def submitting(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: date
     kept = _kept_back(snapshot, exposure, policy)
     if kept is None and snapshot.credential_bad:
         kept = _no_credential(snapshot.credential_bad)
+    if kept is None and snapshot.workflow_silent:
+        kept = _without_workflow(snapshot.workflow_silent)
     if kept is None and snapshot.engine_silent:
         kept = _silent(snapshot.engine_silent)
     if submission is None:
@@ -202,6 +212,8 @@ def reconcile(snapshot: Snapshot, exposure: Exposure, more: str = "") -> Action:
         next_ = "for its tag, and it is not submitted again before the answer is sure"
     if snapshot.engine_silent:
         return wait(exposure, f"{what} {next_}. Not now: {_silent(snapshot.engine_silent)}{more}")
+    if submission.state is SubmissionState.SUBMITTING and snapshot.workflow_silent:
+        return wait(exposure, f"{what} {next_}. Not now: {_without_workflow(snapshot.workflow_silent)}{more}")
     return Reconcile(
         exposure_id=exposure.id,
         expnum=exposure.expnum,

@@ -44,6 +44,8 @@ class Policy:
 
     poll_interval: timedelta = timedelta(seconds=60)
     #: A folder that hangs is looked at again at growing intervals, up to this.
+    #: Processes that may hang on each tree.
+    max_stuck: int = 3
     aside_at_most: timedelta = timedelta(minutes=10)
     recheck: timedelta = timedelta(hours=1)
 

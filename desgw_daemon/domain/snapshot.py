@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from desgw_daemon.domain.checkup import Checkup
+from desgw_daemon.domain.facts import Stuck
 from desgw_daemon.domain.messages import Undelivered
 from desgw_daemon.domain.names import ExposureKey
 from desgw_daemon.domain.nightfacts import NightFacts
@@ -349,6 +350,11 @@ class Snapshot:
     making_blocked: tuple[datetime, str] | None = None
     #: Since when, and why, /pnfs has not answered.
     pnfs_silent: tuple[datetime, str] | None = None
+    #: Since when, and why, gw_workflow and Post-Processing have not answered, or are away.
+    workflow_silent: tuple[datetime, str] | None = None
+    postprocessing_silent: tuple[datetime, str] | None = None
+    #: Processes that hang on a tree, oldest first.
+    stuck: tuple[Stuck, ...] = ()
     #: Since when, and why, the engine has not answered.
     engine_silent: tuple[datetime, str] | None = None
     #: The newest submissions to the engine, and all those of DAGs that are not queued yet; oldest first.

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +45,7 @@ class SubmitRequest:
     workdir: the workflow folder; the paths of the DAG's scripts are relative to it.
     env: the whole environment of the submission (PATH, credentials...), and nothing else is inherited.
     output: what the submission says is written here for people (dag_submission_EXPNUM.out).
+    read, write: how the DAG is read and the output written; the caller knows a way that cannot hang.
     """
 
     tag: str
@@ -53,6 +55,18 @@ class SubmitRequest:
     workdir: Path
     env: Mapping[str, str]
     output: Path
+    read: Callable[[Path], bytes] = Path.read_bytes
+    write: Callable[[Path, str], object] = Path.write_text
+
+    @property
+    def dag_text(self) -> str:
+        """The DAG. Raises OSError."""
+        return self.read(self.dag_path).decode("utf-8", "replace")
+
+    def tell(self, words: str) -> None:
+        """Write the output: a courtesy to people; that it cannot be written changes nothing."""
+        with suppress(OSError):
+            self.write(self.output, words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -91,8 +90,7 @@ class HtcondorEngine(Engine):
             return self._refused(request, Rejected("transient", str(error), "local_disk"))
         if ended is None:
             return Pending("condor_submit_dag runs: what comes of it is read in the next cycle")
-        with suppress(OSError):  # a courtesy to people: that it cannot be written changes nothing
-            request.output.write_text(ended.text)
+        request.tell(ended.text)
         outcome = classify("condor", ended.text, exit_code=ended.exit_code, end=ended.end, schedd=self._schedd)
         if isinstance(outcome, Accepted):
             return Accepted(outcome.job_id, notes=self._dropped(folder))
@@ -132,7 +130,7 @@ class HtcondorEngine(Engine):
         return self._queue.order("condor_rm", checked(tag))
 
     def _prepare(self, folder: Path, request: SubmitRequest) -> None:
-        text = request.dag_path.read_text(encoding="utf-8", errors="replace")
+        text = request.dag_text
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "dag").write_text(text, encoding="utf-8")
         written = write_dag(
@@ -165,8 +163,7 @@ class HtcondorEngine(Engine):
         ]
 
     def _refused(self, request: SubmitRequest, outcome: Rejected) -> Rejected:
-        with suppress(OSError):
-            request.output.write_text(f"Error: {outcome.reason}\n")
+        request.tell(f"Error: {outcome.reason}\n")
         return outcome
 
     def _dropped(self, folder: Path) -> tuple[str, ...]:

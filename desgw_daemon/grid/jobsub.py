@@ -110,7 +110,7 @@ class JobsubEngine(Engine):
                 found = queue if isinstance(queue, NoAnswer) else queue.alive(request.tag, request.expnum)
                 if (kept := kept_back(found, request)) is not None:
                     return kept
-                _prepare(folder, request.dag_path)
+                _prepare(folder, request.dag_text)
             ended = submission.hand_over(
                 folder, self._words(folder, request), cwd=request.workdir, env=request.env, timeout=self._timeout
             )
@@ -234,8 +234,7 @@ class JobsubEngine(Engine):
         return {}
 
 
-def _prepare(folder: Path, dag: Path) -> None:
-    text = dag.read_text(encoding="utf-8", errors="replace")
+def _prepare(folder: Path, text: str) -> None:
     # jobsub passes over what it does not understand, and submits the rest.
     parse_dag(text)
     folder.mkdir(parents=True, exist_ok=True)
@@ -268,8 +267,7 @@ def _number(folder: Path) -> int:
 def _show(request: SubmitRequest, text: str, outcome: Accepted | Rejected | Unclear) -> None:
     """For people: what jobsub has said, and how it was understood."""
     read = "" if isinstance(outcome, Accepted) else f"\ndesgw-daemon: {outcome.reason}\n"
-    with suppress(OSError):  # a courtesy: that it cannot be written changes nothing
-        request.output.write_text(text + read)
+    request.tell(text + read)
 
 
 def _refused(request: SubmitRequest, outcome: Rejected) -> Rejected:

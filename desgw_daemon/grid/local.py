@@ -20,7 +20,7 @@ import os
 import socket
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -79,8 +79,7 @@ class LocalEngine(Engine):
             said = f"Use job id {outcome.job_id} to retrieve output"
         else:
             said = f"Error: {outcome.reason}"
-        with suppress(OSError):  # a courtesy to people: that it cannot be written changes nothing
-            request.output.write_text(said + "\n")
+        request.tell(said + "\n")
         return outcome
 
     def find(self, tag: str) -> FindOutcome:
@@ -133,7 +132,7 @@ class LocalEngine(Engine):
 
     def _submit(self, folder: Path, request: SubmitRequest) -> SubmitOutcome:
         try:
-            text = request.dag_path.read_text(encoding="utf-8", errors="replace")
+            text = request.dag_text
             self._root.mkdir(parents=True, exist_ok=True)
             with self._lock():
                 match self.find(request.tag):

@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from desgw_daemon.observe.door import DIRECT, Way
 from desgw_daemon.observe.plainfile import open_plain
 
 #: A number longer than this in the first column is none of ours (bytes, blanks in front of it included).
 _FIRST_COLUMN = 32
+#: A pass over the whole file may take so many times as long as other questions.
+_WHOLE_FILE = 3.0
+#: Inode, size and mtime.
+_Version = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,30 +53,47 @@ class ExposuresList:
     an exposure that waits for its data costs no pass in each cycle. Nothing else of the file is kept.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, way: Way = DIRECT) -> None:
+        """way: to the workflow folder."""
         self._path = path
-        self._version: tuple[int, int, int] | None = None
+        self._way = way
+        self._version: _Version | None = None
         self._known: dict[int, ExposureData | None] = {}
 
     def lookup(self, expnums: Collection[int]) -> Lookup:
         """What the file says of these exposures, with at most one pass over it."""
         try:
-            with open_plain(self._path) as file:
-                version = _version(file)
-                if version != self._version:
-                    self._version, self._known = version, {}
-                wanted = {expnum for expnum in expnums if expnum not in self._known}
-                if wanted:
-                    self._known |= _read(file, wanted)
-                if _version(file) != version:  # it was written to meanwhile
-                    self._version = None
+            news = self._way.ask(_news, self._path, self._version, set(expnums), set(self._known), patience=_WHOLE_FILE)
+            if news.version != self._version:
+                self._version, self._known = news.version, {}
+            self._known |= news.found
+            if news.changing:
+                self._version = None
         except OSError as error:
             self._version = None
             return Lookup(found={}, problem=f"{self._path} cannot be read: {error.strerror or error}")
         return Lookup(found={n: data for n in expnums if (data := self._known[n]) is not None})
 
 
-def _version(file: IO[bytes]) -> tuple[int, int, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _News:
+    """What a look at the file has shown. changing: it was written to meanwhile."""
+
+    version: _Version
+    found: dict[int, ExposureData | None]
+    changing: bool
+
+
+def _news(path: Path, before: _Version | None, expnums: set[int], known: set[int]) -> _News:
+    """What is asked for, as far as it is not known of this very version. Raises OSError."""
+    with open_plain(path) as file:
+        version = _version(file)
+        wanted = expnums - known if version == before else expnums
+        found = _read(file, wanted) if wanted else {}
+        return _News(version=version, found=found, changing=_version(file) != version)
+
+
+def _version(file: IO[bytes]) -> _Version:
     """What changes when the file does."""
     status = os.fstat(file.fileno())
     return (status.st_ino, status.st_size, status.st_mtime_ns)

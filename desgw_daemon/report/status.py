@@ -35,7 +35,8 @@ OVERDUE_AT_LEAST: Final = timedelta(seconds=15)
 _MEANS: Final = {
     "pnfs": "what is said of CCDs and files is as of then",
     "engine": "what is said of DAGs is as of then; nothing is taken for ended or lost, and new ones wait",
-    "workflow": "what is not in it yet, as far as was seen, waits",
+    "workflow": "nothing is made or submitted that needs it",
+    "postprocessing": "no run is started, and none that goes on is taken for dead",
     "making": "no DAG is made; what is made, watched or post-processed goes on",
 }
 #: Sorted behind every nite: those whose nite is not known yet.
@@ -168,7 +169,7 @@ def _silent(db: sqlite3.Connection) -> list[Silence]:
     asked = "SELECT * FROM v_poll WHERE look_seconds IS NOT NULL"
     found = []
     for newest in _rows(db, f"{asked} ORDER BY id DESC LIMIT 1"):
-        for what in ("pnfs", "engine", "workflow", "making"):
+        for what in ("pnfs", "engine", "workflow", "postprocessing", "making"):
             problem = newest[f"{what}_problem"]
             if problem is None:
                 continue

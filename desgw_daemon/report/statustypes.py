@@ -157,7 +157,7 @@ class Cycle(TypedDict):
 
 
 class Silence(TypedDict):
-    """Something that does not answer: pnfs, engine, workflow (exposures.list) or making (the set-up script).
+    """Something that does not answer: pnfs, engine, workflow, postprocessing or making (the set-up script).
 
     means: what follows for what is shown.
     """

@@ -10,16 +10,20 @@ from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.store.checkup import load_checkup
 from desgw_daemon.store.cycle import silent_since
 from desgw_daemon.store.outbox import load_undelivered
+from desgw_daemon.store.stuck import known_stuck
 from desgw_daemon.store.vitals import load_vitals
 
 
 def with_circumstances(connection: Connection, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with what is silent (/pnfs, the engine, the making of DAGs), what the credential lacks,
+    """The snapshot with what is silent (the trees, the engine, the making of DAGs), what the credential lacks,
     what `doctor` found, and how the daemon itself is.
     """
     return replace(
         snapshot,
         pnfs_silent=silent_since(connection, "pnfs_problem"),
+        workflow_silent=silent_since(connection, "workflow_problem"),
+        postprocessing_silent=silent_since(connection, "postprocessing_problem"),
+        stuck=known_stuck(connection),
         engine_silent=silent_since(connection, "engine_problem"),
         making_blocked=silent_since(connection, "making_problem"),
         undelivered=load_undelivered(connection),

@@ -88,8 +88,8 @@ class TestTheWorkflowFolder:
         house.sandbox.workflow.rename(away)
         house.ok("queue", "add", "938524", "--season", "2206")
         house.start()
-        house.until(lambda: up(house, "making_blocked"), "an alert")
-        assert "gw_workflow is away" in house.alerts("making_blocked")[0]["text"]
+        house.until(lambda: up(house, "workflow_silent"), "an alert")
+        assert "gw_workflow is away" in house.alerts("workflow_silent")[0]["text"]
         assert "gw_workflow is away" in str(house.exposure(938524)["reason"])
         away.rename(house.sandbox.workflow)
         house.wait_for("done", 938524)
@@ -164,10 +164,11 @@ class TestThePostProcessingFolder:
         away = house.root / "away"
         house.sandbox.postprocessing.rename(away)
         house.start()
-        house.until(lambda: up(house, "action_failed"), "an alert")
-        assert "is away: post-processing starts when it is there again" in house.alerts("action_failed")[0]["text"]
+        house.until(lambda: up(house, "postprocessing_silent"), "an alert")
+        assert f"{house.sandbox.postprocessing} is away" in house.alerts("postprocessing_silent")[0]["text"]
+        assert not house.alerts("action_failed")
         assert house.exposure(938524)["state"] == "ready"
         away.rename(house.sandbox.postprocessing)
         house.wait_for("done", 938524)
         assert len(house.runs("run_postproc.py")) == 1
-        house.until(lambda: over(house, "action_failed"), "the alert is over")
+        house.until(lambda: over(house, "postprocessing_silent"), "the alert is over")
