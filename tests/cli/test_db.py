@@ -169,7 +169,7 @@ class TestALockedOne:
             db.execute("ROLLBACK")
         db.close()
         (said, *_) = house.log("database_error")
-        assert "database is locked" in said["text"] and "the next cycle tries again" in said["text"]
+        assert "database is locked" in said["text"] and "it goes on by itself" in said["text"]
         house.wait_for("done", 938524)
 
 
