@@ -33,6 +33,7 @@ from desgw_daemon.grid.engine import (
     SubmitRequest,
     Unclear,
 )
+from desgw_daemon.grid.jobs import look_at_script
 from desgw_daemon.observe.door import Way
 from desgw_daemon.observe.plainfile import NotAFileError, open_plain
 from desgw_daemon.store.claims import claim_submission
@@ -181,6 +182,7 @@ class Submitter:
                 output=self._workflow / f"dag_submission_{exposure.expnum}.out",
                 read=partial(_given, data, failed),
                 write=partial(self._way.change, Path.write_text),
+                look=partial(self._way.ask, look_at_script),
             )
         )
         return self._settle(submission, outcome, self._clock())

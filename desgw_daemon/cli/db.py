@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -120,7 +121,11 @@ def _next_copy(loaded: Loaded) -> Path:
     """Where the next copy goes."""
     folder = loaded.config.backups
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"desgw-{utc_now():%Y%m%dT%H%M%S}Z.db"
+    at = utc_now()
+    # Of two copies in one second the later one is named by the next: nobody is asked for a name that is ours to find.
+    while (copy := folder / f"desgw-{at:%Y%m%dT%H%M%S}Z.db").exists():
+        at += timedelta(seconds=1)
+    return copy
 
 
 def _older_copies(loaded: Loaded) -> list[Path]:

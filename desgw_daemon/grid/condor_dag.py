@@ -6,7 +6,7 @@ of the job's ad (`+NAME = VALUE`), which only describe.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,14 +29,22 @@ class Written:
 
 
 def write_dag(
-    folder: Path, dag: Dag, *, tag: str, expnum: int, workdir: Path, env: Mapping[str, str], at: str
+    folder: Path,
+    dag: Dag,
+    *,
+    tag: str,
+    expnum: int,
+    workdir: Path,
+    env: Mapping[str, str],
+    look: Callable[[Path], bool | None],
+    at: str,
 ) -> Written:
     """Write the files. at: what follows the @ in the ids that the jobs are given.
 
     :raises MissingScriptError: a script is not there.
     :raises OSError: the folder cannot be written.
     """
-    stages = commands(dag, workdir, env)
+    stages = commands(dag, workdir, env, look)
     dropped: dict[str, str] = {}
     (folder / "jobs").mkdir(parents=True, exist_ok=True)
     (folder / "out").mkdir(exist_ok=True)

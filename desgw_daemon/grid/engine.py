@@ -29,6 +29,7 @@ from typing import Final, Literal
 
 from desgw_daemon.domain.snapshot import DagNode
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.grid.jobs import look_at_script
 
 #: A tag goes into ClassAd expressions, shell words and file names without quoting.
 TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
@@ -45,7 +46,9 @@ class SubmitRequest:
     workdir: the workflow folder; the paths of the DAG's scripts are relative to it.
     env: the whole environment of the submission (PATH, credentials...), and nothing else is inherited.
     output: what the submission says is written here for people (dag_submission_EXPNUM.out).
-    read, write: how the DAG is read and the output written; the caller knows a way that cannot hang.
+    read, write, look: how the DAG is read, the output written, a script looked at (`look_at_script`); the caller knows
+    a way that cannot hang. A TreeSilent of read or look is raised by `submit`: nothing was handed over, and the same
+    number may be asked for again.
     """
 
     tag: str
@@ -57,6 +60,7 @@ class SubmitRequest:
     output: Path
     read: Callable[[Path], bytes] = Path.read_bytes
     write: Callable[[Path, str], object] = Path.write_text
+    look: Callable[[Path], bool | None] = look_at_script
 
     @property
     def dag_text(self) -> str:

@@ -18,6 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from desgw_daemon.errors import TreeSilent
 from desgw_daemon.grid import submission
 from desgw_daemon.grid.condor_ads import EXPNUM, TAG
 from desgw_daemon.grid.condor_dag import DAG_FILE, write_dag
@@ -85,6 +86,8 @@ class HtcondorEngine(Engine):
             return self._refused(request, Rejected("permanent", str(error), "broken_dag"))
         except (MissingScriptError, FileNotFoundError) as error:
             return self._refused(request, Rejected("permanent", str(error), "missing_file"))
+        except TreeSilent:
+            raise
         except OSError as error:
             # As far as anybody knows nothing was started: the next call makes sure of it.
             return self._refused(request, Rejected("transient", str(error), "local_disk"))
@@ -140,6 +143,7 @@ class HtcondorEngine(Engine):
             expnum=request.expnum,
             workdir=request.workdir,
             env=request.env,
+            look=request.look,
             at=self._schedd or socket.getfqdn(),
         )
         if written.dropped:

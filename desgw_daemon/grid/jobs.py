@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -33,25 +34,29 @@ class Command:
     runs_itself: bool
 
 
-def commands(dag: Dag, workdir: Path, env: Mapping[str, str]) -> list[tuple[str, list[Command]]]:
+def commands(
+    dag: Dag, workdir: Path, env: Mapping[str, str], look: Callable[[Path], bool | None]
+) -> list[tuple[str, list[Command]]]:
     """The stages of a DAG: their kind (parallel, serial), and their jobs as commands.
 
+    look: `look_at_script`, by a way that cannot hang. What it raises passes through.
     :raises MissingScriptError: a script is not a file below (or beside) the workflow folder.
     """
     number = 0
+    # A DAG has one script for its 59 CCDs.
+    seen = cache(look)
     stages: list[tuple[str, list[Command]]] = []
     for stage in dag.stages:
         found = []
         for job in stage.jobs:
             number += 1
             script = (workdir / expanded(job.script, env)).absolute()
-            if not script.is_file():
+            runs_itself = seen(script)
+            if runs_itself is None:
                 raise MissingScriptError(f"line {job.line}: {script} is not there")
             args = tuple(expanded(word, env) for word in job.args)
             found.append(
-                Command(
-                    name=node_name(number, job), job=job, script=script, args=args, runs_itself=_runs_itself(script)
-                )
+                Command(name=node_name(number, job), job=job, script=script, args=args, runs_itself=runs_itself)
             )
         stages.append((stage.kind, found))
     return stages
@@ -68,7 +73,10 @@ def ccd_of(node: str) -> int | None:
     return None if found is None else int(found[1])
 
 
-def _runs_itself(script: Path) -> bool:
+def look_at_script(script: Path) -> bool | None:
+    """Whether it may be started as it is; None when it is no file. Raises OSError."""
+    if not script.is_file():
+        return None
     if not os.access(script, os.X_OK):
         return False
     with script.open("rb") as file:

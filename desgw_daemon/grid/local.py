@@ -30,6 +30,7 @@ from filelock import FileLock
 from desgw_daemon import children
 from desgw_daemon.domain.snapshot import DagNode
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.errors import TreeSilent
 from desgw_daemon.grid import local_runner
 from desgw_daemon.grid.dagfile import DagError, parse_dag
 from desgw_daemon.grid.engine import (
@@ -140,7 +141,7 @@ class LocalEngine(Engine):
                         return Accepted(job_id)
                     case NoAnswer(reason):
                         return Unclear(reason, "no_answer")
-                plan = plan_of(parse_dag(text), request.workdir, request.env)
+                plan = plan_of(parse_dag(text), request.workdir, request.env, request.look)
                 job_id = f"{self._next_cluster()}.0@local"
                 folder.mkdir(exist_ok=True)
                 (folder / "dag").write_text(text, encoding="utf-8")
@@ -152,6 +153,8 @@ class LocalEngine(Engine):
             return Rejected("permanent", str(error), "broken_dag" if isinstance(error, DagError) else "missing_file")
         except children.NotStartedError as error:
             return Unclear(str(error), "not_started")
+        except TreeSilent:
+            raise
         except OSError as error:
             return Rejected("transient", str(error), "local_disk")
 

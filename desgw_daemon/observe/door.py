@@ -98,10 +98,10 @@ class Door:
         """What the function returns or raises. It changes nothing: asked twice when the process is killed meanwhile."""
         self._greet()
         try:
-            return self._answer(function, args, patience)  # type: ignore[no-any-return]
+            answer: T = self._answer(function, args, patience)
         except _Died:
-            pass
-        return self._once(function, args, patience)  # type: ignore[no-any-return]
+            answer = self._once(function, args, patience)
+        return answer
 
     def change(self, function: Callable[..., T], *args: Any) -> T:
         """The same for one that changes something: when nobody knows whether it was done, TreeSilent is raised."""
@@ -113,7 +113,8 @@ class Door:
                 f"nothing is changed below {self._root}: process {late[0].pid} hangs since {utc(late[0].since)}"
                 f" ({late[0].what}), cannot be killed, and may still do it"
             )
-        return self._once(function, args, 1.0, changing=True)  # type: ignore[no-any-return]
+        answer: T = self._once(function, args, 1.0, changing=True)
+        return answer
 
     def _greet(self) -> None:
         """The first question of a cycle: whether the root is there."""

@@ -104,7 +104,7 @@ def _alert(row: sqlite3.Row, silences: Sequence[ListedSilence], present: set[str
     names = ListedAlert.__annotations__.keys() & set(row.keys())
     return cast(
         ListedAlert,
-        {name: row[name] for name in row.keys() if name in names}  # noqa: SIM118
+        {name: row[name] for name in row.keys() if name in names}  # noqa: SIM118 - a Row iterates over its values
         | {
             "since": row["since"] or row["raised_at"],
             "active": bool(row["active"]),

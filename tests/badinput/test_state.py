@@ -45,7 +45,10 @@ class TestNoDatabase:
             # It looks for a good copy before it refuses, and tells the log as well.
             done = place.command(*words)
             assert done.returncode == code
-            assert f"{place.database} is damaged (file is not a database)" in done.stderr.splitlines()[-1]
+            told, said = done.stderr.splitlines()
+            assert " ERROR " in told and "[database_error]" in told
+            assert said.startswith(f"desgw-daemon: {place.database} is damaged (file is not a database)")
+            assert "there is no good copy" in said and "docs/database.md" in said
         else:
             said = place.refused(*words, code=code)
             assert f"{place.database} cannot be read: file is not a database" in said

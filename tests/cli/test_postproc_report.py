@@ -203,7 +203,9 @@ class TestCommands:
         assert "1 in run 1, which ended well" in text
         shown = json.loads(house.ok("postproc", "report", "--season", "2206", "--json"))
         assert [(e["expnum"], e["runs"]) for e in shown["exposures"]] == [(938524, [1]), (938525, [])]
-        assert any("938525" in command for command in shown["needs_person"][0]["commands"])
+        cause, exposure = shown["needs_person"]
+        assert (cause["what"], cause["commands"]) == ("host_failures", ["desgw-daemon queue retry 938525"])
+        assert exposure["commands"][0].startswith("desgw-daemon status 938525")
         file = house.root / "handover.md"
         assert str(file) in house.ok("postproc", "report", "--season", "2206", "--output", str(file))
         assert file.read_text().splitlines()[2:] == text.splitlines()[2:]

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 # Not used here: what the program imports late is imported once for all forked processes.
-import alembic.command  # noqa: F401
+import alembic.command  # noqa: F401 - as said above
 
 import desgw_daemon.daemon.loop
 import desgw_daemon.wiring

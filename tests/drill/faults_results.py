@@ -19,7 +19,7 @@ def _told(rule: str, night: DrillNight) -> None:
 
 
 def _postproc(**habits: object) -> Scenario:
-    return replace(short_night(), postproc=replace(Postproc(), **habits))  # type: ignore[arg-type]
+    return replace(short_night(), postproc=replace(Postproc(), **habits))  # type: ignore[arg-type]  # by name
 
 
 def _run_hangs(night: DrillNight) -> None:

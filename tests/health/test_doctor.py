@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,6 +26,7 @@ from desgw_daemon.daemon.lock import ActLock
 from desgw_daemon.domain.checkup import Finding, Outcome
 from desgw_daemon.store.database import create_or_check
 from tests.cli.program import program
+from tests.hanging import slow_mount
 from tests.night.credentials import place, token
 from tests.tools import left_out, needed
 
@@ -100,10 +100,7 @@ class Place:
             patience=config.poll.answer_within,
         )
         case = Case(config=config, now=datetime.now(UTC), environment={**os.environ, **environment}, trees=trees)
-        try:
-            return CHECKS[name].run(case)
-        finally:
-            trees.close()
+        return CHECKS[name].run(case)
 
 
 @pytest.fixture(scope="module")
@@ -362,19 +359,15 @@ class TestEachCheck:
 class TestHanging:
     """A tree that gives no answer, and a check that raises, hurt no other check and keep nobody waiting."""
 
-    def test_a_silent_tree(self, good: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The process that asks is stopped before it can answer."""
+    def test_a_silent_tree(self, good: Place, tmp_path: Path) -> None:
+        """All three lie on a mount that hangs."""
+        paths = good.config.paths
         good.set("poll", 'answer_within = "1 s"')
-        real = subprocess.Popen
-
-        def stopped(command: Any, *rest: Any, **more: Any) -> Any:
-            process = real(command, *rest, **more)
-            if "desgw_daemon.observe.pathworker" in command:
-                process.send_signal(19)  # SIGSTOP
-            return process
-
-        monkeypatch.setattr(subprocess, "Popen", stopped)
-        found = {finding.name: finding for finding in examine(good.config, now=datetime.now(UTC), quick=True)}
+        with slow_mount(good.file.parent, tmp_path / "mount") as mount:
+            for name in ("pnfs", "workflow", "postprocessing"):
+                good.set("paths", f'{name} = "{mount.root / getattr(paths, name).relative_to(good.file.parent)}"')
+            mount.hang()
+            found = {finding.name: finding for finding in examine(good.config, now=datetime.now(UTC), quick=True)}
         for name in ("pnfs", "workflow", "postprocessing", "dagmaker", "postproc_files", "exposures_list"):
             assert found[name].outcome is Outcome.FAIL and "no answer within 1 s" in found[name].text, found[name]
         assert found["database"].outcome is Outcome.OK and "setup" not in found

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
 from desgw_daemon.decide.raising import CALM_CYCLES, HEAL_CYCLES
-from desgw_daemon.domain.alertrules import AlertRule
+from desgw_daemon.domain.alertrules import AlertRule, Severity
 from desgw_daemon.domain.policy import AlertPolicy, Policy
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.load import table
@@ -23,11 +23,11 @@ from .alertbook import AlertBook, kinds, wanted
 MINUTE = timedelta(minutes=1)
 
 
-def rule(name: str, *, after: int = 0, muted_by: tuple[str, ...] = (), severity: str = "warning") -> AlertRule:
+def rule(name: str, *, after: int = 0, muted_by: tuple[str, ...] = (), severity: Severity = "warning") -> AlertRule:
     """A rule of a small catalogue; after in minutes."""
     return AlertRule(
         name=name,
-        severity=severity,  # type: ignore[arg-type]
+        severity=severity,
         fires="it holds",
         clears="it does not",
         todo="nothing",

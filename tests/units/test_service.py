@@ -267,8 +267,9 @@ class TestTimers:
         box = night.box
         night.systemctl("start")
         for _ in range(2):
-            box.ok("systemctl", "start", "desgw-daemon-backup.service")
-        assert len(box.ok("ls", f"{NIGHT}/state/backups").split()) in (1, 2)
+            done = box.run("systemctl", "start", "desgw-daemon-backup.service")
+            assert done.returncode == 0, box.journal("-u", "desgw-daemon-backup")
+        assert len(box.ok("ls", f"{NIGHT}/state/backups").split()) == 2
         box.ok("systemctl", "start", "desgw-daemon-night-stop.target")
         box.until("the daemon rests", lambda: box.show(SERVICE, "ActiveState") == "inactive")
         assert box.show(SERVICE, "Result") == "success"

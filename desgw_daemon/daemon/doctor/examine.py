@@ -63,6 +63,4 @@ def examine(config: Config, *, now: datetime, quick: bool = False) -> tuple[Find
     )
     case = Case(config=config, now=now, environment=dict(os.environ), trees=trees)
     runs = [_Run(check, case) for check in checks() if not (quick and check.slow)]
-    found = tuple(run.finding() for run in runs)
-    trees.close()
-    return found
+    return tuple(run.finding() for run in runs)

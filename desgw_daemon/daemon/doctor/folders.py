@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from desgw_daemon.daemon.doctor.check import Answer, Case, check, fail, ok, size, warn
-from desgw_daemon.daemon.doctor.trees import Seen
+from desgw_daemon.observe.paths import Seen
 
 #: SQLite's locks are not to be trusted on these.
 _NETWORK: Final = ("nfs", "cifs", "smb", "afs", "lustre", "ceph", "gpfs", "beegfs", "glusterfs", "fuse.sshfs", "9p")
