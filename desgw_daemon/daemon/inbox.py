@@ -17,6 +17,7 @@ from desgw_daemon.decide.words import plural
 from desgw_daemon.domain.seasons import ELSEWHERE
 from desgw_daemon.observe.inbox import REFUSED, TAKEN, DroppedList, scan_inbox, target_name
 from desgw_daemon.observe.lists import RefusedList, parse_list
+from desgw_daemon.observe.refused_lists import Refusal, lately_refused
 from desgw_daemon.observe.text import plain_name
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log
@@ -28,10 +29,14 @@ from desgw_daemon.wiring import House
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxOutcome:
-    """What a person should know. problems: what could not be worked with; ignored: files that are no lists."""
+    """What a person should know.
 
-    problems: tuple[str, ...]
-    ignored: tuple[str, ...]
+    problems: what could not be worked with; refused: lists of the last day; ignored: files that are no lists.
+    """
+
+    problems: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def take_lists(house: House, log: Log, now: datetime) -> InboxOutcome:
@@ -51,7 +56,7 @@ def take_lists(house: House, log: Log, now: datetime) -> InboxOutcome:
             _refuse(log, refused.path, None, (refused.problem,))
         except OSError as error:
             problems.append(_words(refused.path, error))
-    return InboxOutcome(problems=tuple(problems), ignored=scan.ignored)
+    return InboxOutcome(problems=tuple(problems), refused=lately_refused(house.inbox, now), ignored=scan.ignored)
 
 
 def _take(house: House, log: Log, dropped: DroppedList, now: datetime) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from desgw_daemon.daemon.inbox import InboxOutcome, take_lists
 from desgw_daemon.daemon.parts import Part, Parts
 from desgw_daemon.daemon.resolving import refusal
-from desgw_daemon.decide.words import some
+from desgw_daemon.decide.words import at, some
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ExposureState
@@ -26,11 +26,10 @@ from desgw_daemon.wiring import House
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What went wrong: exposures.list cannot be read, parts of the inbox cannot be worked with. ignored: see there."""
+    """What went wrong: exposures.list cannot be read, or something in the inbox."""
 
     workflow_problem: str | None
-    inbox_problems: tuple[str, ...]
-    inbox_ignored: tuple[str, ...]
+    inbox: InboxOutcome
 
     @property
     def alerts(self) -> tuple[AlertWanted, ...]:
@@ -38,39 +37,42 @@ class Intake:
         return tuple(self._alerts())
 
     def _alerts(self) -> Iterator[AlertWanted]:
-        if self.inbox_problems:
+        if self.inbox.problems:
             yield AlertWanted(
                 key="inbox",
                 rule="inbox",
-                text=f"the inbox cannot be worked with: {some(self.inbox_problems)}. `desgw-daemon queue add FILE`"
+                text=f"the inbox cannot be worked with: {some(self.inbox.problems)}. `desgw-daemon queue add FILE`"
                 " takes a list all the same",
             )
-        if self.inbox_ignored:
+        for refused in self.inbox.refused:
+            yield AlertWanted(
+                key=f"list_refused:{refused.name}",
+                rule="list_refused",
+                text=f"{refused.name} in the inbox was refused as a whole at {at(refused.since)}: {refused.why}. None"
+                f" of its exposures is queued. Mend it and drop it again; all that is wrong with it: {refused.file}",
+                since=refused.since,
+            )
+        if self.inbox.ignored:
             yield AlertWanted(
                 key="inbox_ignored",
                 rule="inbox_ignored",
-                text=f"not taken from the inbox: {some(self.inbox_ignored)}. Rename them to NAME.list in a season's"
+                text=f"not taken from the inbox: {some(self.inbox.ignored)}. Rename them to NAME.list in a season's"
                 " folder, or take them away",
             )
 
 
 def take_in(house: House, log: Log, now: datetime, parts: Parts) -> Intake:
     """Take the inbox's lists, and give waiting exposures their data."""
-    outcome = parts.do(
-        Part.INBOX, lambda: _take_lists(house, log, now), lambda _: InboxOutcome(problems=(), ignored=())
-    )
-    return Intake(
-        workflow_problem=parts.do(Part.EXPOSURES_LIST, lambda: _learn(house, now), lambda _: None),
-        inbox_problems=outcome.problems,
-        inbox_ignored=outcome.ignored,
-    )
+    inbox = parts.do(Part.INBOX, lambda: _take_lists(house, log, now), lambda _: InboxOutcome())
+    workflow_problem = parts.do(Part.EXPOSURES_LIST, lambda: _learn(house, now), lambda _: None)
+    return Intake(workflow_problem=workflow_problem, inbox=inbox)
 
 
 def _take_lists(house: House, log: Log, now: datetime) -> InboxOutcome:
     try:
         return take_lists(house, log, now)
     except OSError as error:
-        return InboxOutcome(problems=(f"{error.filename or house.inbox}: {error.strerror}",), ignored=())
+        return InboxOutcome(problems=(f"{error.filename or house.inbox}: {error.strerror}",))
 
 
 def _learn(house: House, now: datetime) -> str | None:

@@ -139,7 +139,8 @@ def _refresh_failed(snapshot: Snapshot) -> list[AlertWanted]:
 
 def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
     """Exposures that exposures.list does not know. What keeps it from being refreshed has an alert of its own."""
-    waiting = [e for e in snapshot.exposures if lacks_data(e) and now - e.queued_at >= policy.patience]
+    delay = policy.alerts.delay("no_data")
+    waiting = [e for e in snapshot.exposures if lacks_data(e) and now - e.queued_at >= delay]
     if not waiting:
         return []
     return [
@@ -149,6 +150,7 @@ def _without_data(snapshot: Snapshot, policy: Policy, now: datetime) -> list[Ale
             text=f"exposures.list has no line for {plural(len(waiting), 'queued exposure')}:"
             f" {some(str(e.expnum) for e in waiting)}. They go on when it has one:"
             " `desgw-daemon exposures refresh`; a wrong number: `desgw-daemon queue remove EXPNUM`",
+            since=min(e.queued_at for e in waiting),
         )
     ]
 

@@ -41,7 +41,7 @@ def _stalled(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterator[Aler
         night = (exposure.season, exposure.nite)
         news = max(submission.submitted_at or submission.intent_at, pace.newest if pace else exposure.since)
         # A look that finds nothing new is as good as one that does.
-        if min(now, exposure.as_of) - news > longest.get(night, policy.patience) * policy.alerts.stalled_factor:
+        if min(now, exposure.as_of) - news > longest.get(night, policy.first_pace) * policy.alerts.stalled_factor:
             stalled[night].append((exposure, news))
     for (season, nite), found in stalled.items():
         first, news = min(found, key=lambda entry: entry[1])

@@ -83,10 +83,11 @@ def _breaker(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
 
 def _not_taken(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
     """DAGs that the engine does not take, for a cause that should pass."""
+    delay = policy.alerts.delay("submission_waits")
     waiting = [
         (exposure, submission)
         for exposure, submission in _own(snapshot, SubmissionState.INTENT)
-        if not exposure.held and now - submission.intent_at >= policy.patience
+        if not exposure.held and now - submission.intent_at >= delay
     ]
     if not waiting:
         return []
@@ -97,21 +98,23 @@ def _not_taken(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertW
         AlertWanted(
             key="submission_waits",
             rule="submission_waits",
-            text=f"{plural(len(waiting), 'DAG')} could not be submitted for more than {span(policy.patience)}:"
+            text=f"{plural(len(waiting), 'DAG')} could not be submitted for more than {span(delay)}:"
             f" {some(str(e.expnum) for e, _ in waiting)}. The first, {first.expnum}:"
             f" {submission.reason or 'no answer yet'}. It is tried again {next_}; `desgw-daemon explain {first.expnum}`"
             " tells more",
+            since=min(submission.intent_at for _, submission in waiting),
         )
     ]
 
 
 def _stuck(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
     """Hand-overs that do not end, although the submit command has a time-out."""
+    delay = policy.alerts.delay("submission_stuck")
     stuck = []
     for exposure, submission in _own(snapshot, SubmissionState.SUBMITTING):
         last = last_try(snapshot, submission)
         begun = submission.intent_at if last is None else last.started_at
-        if now - begun >= policy.patience:
+        if now - begun >= delay:
             stuck.append((exposure, submission, begun))
     if not stuck:
         return []
@@ -120,10 +123,11 @@ def _stuck(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWante
         AlertWanted(
             key="submission_stuck",
             rule="submission_stuck",
-            text=f"{plural(len(stuck), 'submission')} under way for more than {span(policy.patience)}:"
+            text=f"{plural(len(stuck), 'submission')} under way for more than {span(delay)}:"
             f" {some(str(e.expnum) for e, *_ in stuck)}. The first, {first.expnum}, was handed to {submission.engine}"
             f" at {at(begun)}: {submission.reason or 'no word yet'} (see dag_submission_{first.expnum}.out). It is not"
             " submitted again while that may go on; if its command hangs, end it, and the queue is asked",
+            since=min(begun for *_, begun in stuck),
         )
     ]
 
@@ -174,7 +178,8 @@ def _overdue(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
 def _foreign(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWanted]:
     """DAGs of others that keep exposures of ours from being made or submitted."""
     wanted = {e.expnum for e in snapshot.exposures if e.state in _TO_COME and not e.held and not e.watch_only}
-    found = [dag for dag in strangers(snapshot) if dag.expnum in wanted and now - dag.first_seen >= policy.patience]
+    delay = policy.alerts.delay("foreign_dag")
+    found = [dag for dag in strangers(snapshot) if dag.expnum in wanted and now - dag.first_seen >= delay]
     if not found:
         return []
     return [
@@ -185,6 +190,7 @@ def _foreign(snapshot: Snapshot, policy: Policy, now: datetime) -> list[AlertWan
             f" made or submitted: {some((f'{dag.expnum} ({stranger_words(dag)})' for dag in found), 3)}. Each exposure"
             " goes on when that DAG has left the queue. Ask its owner; one that nobody wants is ended in the queue by"
             " its job id; where somebody else works on the exposure, `desgw-daemon queue remove EXPNUM`",
+            since=min(dag.first_seen for dag in found),
         )
     ]
 

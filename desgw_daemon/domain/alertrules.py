@@ -13,6 +13,8 @@ from typing import Final, Literal
 Severity = Literal["info", "warning", "critical"]
 
 _AT_ONCE: Final = timedelta(0)
+#: So long a submission may be tried, or an exposure may wait for others, before somebody should look.
+_PATIENCE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,7 @@ _RULES: Final = (
         name="submission_waits",
         severity="warning",
         fires="a DAG could not be submitted for long, although it is tried again and again",
+        after=_PATIENCE,
         muted_by=(*_NOTHING_SUBMITTED, "submit_breaker"),
         clears="it is taken",
         todo="`desgw-daemon explain EXPNUM`",
@@ -184,6 +187,7 @@ _RULES: Final = (
         name="submission_stuck",
         severity="warning",
         fires="a submit command does not end",
+        after=_PATIENCE,
         muted_by=("engine_silent",),
         clears="it ends",
         todo="end the command that hangs; the queue is asked then",
@@ -207,6 +211,7 @@ _RULES: Final = (
         name="foreign_dag",
         severity="warning",
         fires="somebody else's DAG keeps an exposure back",
+        after=_PATIENCE,
         muted_by=("engine_silent",),
         clears="that DAG has left the queue",
         todo="ask its owner",
@@ -239,6 +244,7 @@ _RULES: Final = (
         name="no_data",
         severity="warning",
         fires="exposures.list does not know queued exposures",
+        after=_PATIENCE,
         muted_by=("workflow_silent", "making_blocked", "refresh_failed"),
         clears="it does, or they are removed",
         todo="`desgw-daemon exposures refresh`",
@@ -366,6 +372,13 @@ _RULES: Final = (
         fires="lists in the inbox cannot be taken",
         clears="they can",
         todo="`desgw-daemon queue add FILE` takes a list all the same",
+    ),
+    AlertRule(
+        name="list_refused",
+        severity="warning",
+        fires="a list in the inbox was refused as a whole: none of its exposures is queued",
+        clears="a list of that name is taken, the refused one is taken away, or after a day",
+        todo="read the .why beside it, mend the list, drop it again",
     ),
     AlertRule(
         name="inbox_ignored",

@@ -37,15 +37,19 @@ class AlertPolicy:
     #: Rules on trial: told to nobody.
     on_trial: frozenset[str] = frozenset()
 
+    def delay(self, rule: str) -> timedelta:
+        """After how long its condition is an alert, for conditions that begin when something has begun to wait."""
+        return self.rules[rule].after
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Caps, thresholds and times; the defaults are those of the shipped daemon.toml."""
 
     poll_interval: timedelta = timedelta(seconds=60)
-    #: A folder that hangs is looked at again at growing intervals, up to this.
     #: Processes that may hang on each tree.
     max_stuck: int = 3
+    #: A folder that hangs is looked at again at growing intervals, up to this.
     aside_at_most: timedelta = timedelta(minutes=10)
     recheck: timedelta = timedelta(hours=1)
 
@@ -86,8 +90,8 @@ class Policy:
     #: An exposure that could not be looked at for this long is told to people, and a run starts without it.
     unseen_patience: timedelta = timedelta(minutes=30)
 
-    #: How long something that should pass by itself may last before somebody is told.
-    patience: timedelta = timedelta(hours=1)
+    #: The longest wait for a CCD that counts as usual in a nite that has had none yet.
+    first_pace: timedelta = timedelta(hours=1)
 
     postproc_auto: bool = True
     postproc_quiet_for: timedelta = timedelta(minutes=30)

@@ -126,6 +126,30 @@ class TestRefused:
         left = [path for path in (house.state / "inbox").glob("*/*.list") if path.parent.name != "refused"]
         assert left == []
 
+    def test_somebody_is_told_until_it_is_mended(self, make_house: Callable[..., House]) -> None:
+        """Whoever dropped it believes that its exposures are under way."""
+        house = idle(make_house, interval="300 ms")
+        path = season_folder(house) / "tonight.list"
+        path.write_text("938524\nplease do these\n")
+        house.until(lambda: house.alerts("list_refused"), "an alert")
+        text = house.alerts("list_refused")[0]["text"]
+        assert "2206/tonight.list" in text
+        assert "line 2:" in text
+        house.stop()
+        house.start()
+        path.write_text("938524\n")
+        house.until(lambda: house.alerts("list_refused")[0]["cleared_at"], "it was mended and dropped again")
+        assert expnums(house) == [938524]
+        assert len(house.alerts("list_refused")) == 1
+
+    def test_taken_away(self, make_house: Callable[..., House]) -> None:
+        house = idle(make_house, interval="300 ms")
+        (season_folder(house) / "tonight.list").write_text("")
+        house.until(lambda: house.alerts("list_refused"), "an alert")
+        for path in (season_folder(house) / "refused").iterdir():
+            path.unlink()
+        house.until(lambda: house.alerts("list_refused")[0]["cleared_at"], "it was taken away")
+
 
 class TestWhatIsNoList:
     """A file that is not named .list stays, and people are told once."""
