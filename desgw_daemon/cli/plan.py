@@ -59,10 +59,10 @@ def run(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.opening import looking, open_config
     from desgw_daemon.cli.output import print_json, print_lines
     from desgw_daemon.cli.screen import this_screen
+    from desgw_daemon.config.policies import policy_of
     from desgw_daemon.decide.plan import plan
     from desgw_daemon.store.circumstances import with_circumstances
     from desgw_daemon.store.load import load_snapshot
-    from desgw_daemon.wiring import policy_of
 
     loaded = open_config(args)
     with looking(loaded) as connection:

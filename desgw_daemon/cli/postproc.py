@@ -54,8 +54,8 @@ def _snapshot(args: argparse.Namespace) -> Snapshot:
 
 def _plan(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json
+    from desgw_daemon.config.policies import policy_of
     from desgw_daemon.decide.postproc import plan_postproc
-    from desgw_daemon.wiring import policy_of
 
     season = season_number(args.season) if args.season else None
     snapshot = _snapshot(args)
@@ -90,12 +90,12 @@ def _run(args: argparse.Namespace) -> int:
 
 def _skipto(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json
+    from desgw_daemon.config.policies import policy_of
     from desgw_daemon.daemon.skipto import rows_to_keep, weigh
     from desgw_daemon.decide.postproc import next_exposures
     from desgw_daemon.decide.postproc_members import fingerprint
     from desgw_daemon.decide.words import plural, some
     from desgw_daemon.store.load import load_snapshot
-    from desgw_daemon.wiring import policy_of
 
     season = season_number(args.season)
     loaded = open_config(args)

@@ -16,8 +16,8 @@ import pytest
 
 from desgw_daemon.cli.reading import find_place, read
 from desgw_daemon.config.loading import load
+from desgw_daemon.config.policies import policy_of
 from desgw_daemon.errors import Refused
-from desgw_daemon.wiring import policy_of
 from tests.tools import needed
 
 from . import filled
