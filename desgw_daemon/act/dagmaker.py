@@ -11,13 +11,13 @@ from typing import Final
 from sqlalchemy import Engine
 
 from desgw_daemon.act.environment import child_environment, in_bash
+from desgw_daemon.act.leftovers import put_leftovers_aside
 from desgw_daemon.act.rcfile import Parameters, with_season
 from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.actions import MakeDag
 from desgw_daemon.domain.snapshot import Exposure, Making
 from desgw_daemon.domain.states import MakingState
 from desgw_daemon.observe.door import Way
-from desgw_daemon.observe.plainfile import open_plain
 from desgw_daemon.store.claims import claim_making
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.journal import move_making
@@ -114,25 +114,6 @@ class DagMaker:
     def _script(self, expnum: int) -> str:
         """`source SETUP && exec ./DAGMaker.sh EXPNUM`; the set-up script sees no arguments of ours."""
         return f"source {shlex.quote(str(self._setup))} && exec {shlex.join([*self._command, str(expnum)])}"
-
-
-def put_leftovers_aside(workflow: Path, expnum: int, folder: Path) -> None:
-    """An older DAG or DONE would be taken for this run's, since DAGMaker ends with 0 after nearly anything.
-
-    May be repeated. Raises OSError.
-    """
-    for leftover in (
-        workflow / f"mytemp_{expnum}" / "DAGMaker.DONE",
-        workflow / f"desgw_pipeline_{expnum}.dag",
-    ):
-        try:
-            with open_plain(leftover) as file:
-                data = file.read()
-        except FileNotFoundError:
-            continue
-        # Copied, then removed: the two folders may lie on different file systems.
-        (folder / f"before-{leftover.name}").write_bytes(data)
-        leftover.unlink()
 
 
 def _read(path: Path) -> bytes | None:

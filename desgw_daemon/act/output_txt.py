@@ -5,12 +5,12 @@ One file holds one nite, as its readers expect it. Nothing waits for it: the dae
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from desgw_daemon.act.outputfile import write_own
 from desgw_daemon.observe.door import Way
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.output_txt import last_written, made, record_written
@@ -28,26 +28,3 @@ def keep_current(database: Engine, *, path: Path, workflow: Path, way: Way, now:
     # Cut off before this, it is written once more, with the same words.
     with writing(database) as connection:
         record_written(connection, wanted, str(path), at=now)
-
-
-def write_own(path: Path, text: str, workflow: Path) -> None:
-    """Write the configured file, and make its folder where that is missing. Raises OSError."""
-    if path.parent != workflow:  # which is never made: when it is missing, its disk is away
-        path.parent.mkdir(exist_ok=True)
-    write_text(path, text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write the file whole or not at all. Raises OSError."""
-    new = path.with_name(f".{path.name}.new")
-    # What a crash has left may be another account's, into which nobody else could write.
-    new.unlink(missing_ok=True)
-    try:
-        with new.open("x") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise

@@ -10,7 +10,6 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain, count
 from pathlib import Path
 from typing import Final, Literal
 
@@ -19,6 +18,7 @@ from sqlalchemy import Engine
 from desgw_daemon.act.environment import child_environment, in_bash
 from desgw_daemon.act.inifile import fill_template, has_key
 from desgw_daemon.act.iniplace import IniPlace, ini_name, write_whole
+from desgw_daemon.act.listname import list_name_for
 from desgw_daemon.act.runnotes import notes_of, unknown_event
 from desgw_daemon.act.startscript import ENVIRONMENT, FORCEFILES, LINKED, NOTES, STAGE, STAGES, Start, script_of
 from desgw_daemon.children import ensure_started, look, stop
@@ -28,7 +28,7 @@ from desgw_daemon.domain.states import RunState
 from desgw_daemon.errors import Refused
 from desgw_daemon.observe.door import Way
 from desgw_daemon.observe.folderlock import FOLDER_LOCK, by_hand, holder
-from desgw_daemon.observe.plainfile import NotAFileError, open_plain
+from desgw_daemon.observe.plainfile import NotAFileError, beginning
 from desgw_daemon.observe.postproc import ini_settings
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.journal import move_run
@@ -187,7 +187,7 @@ class Postprocessor:
         expnums = sorted(set(run.expnums))
         # Bare numbers only: a comment or a blank empties the whole list for run_postproc.py.
         listing = "".join(f"{expnum}\n" for expnum in expnums).encode()
-        list_name = self._way.ask(_list_name, settings.folder, run.season, run.number, run.intent_at, listing)
+        list_name = self._way.ask(list_name_for, settings.folder, run.season, run.number, run.intent_at, listing)
         template = self._template()
         others = self._way.ask(place.others)
         own = self._own_environment(template, folder) if others else None
@@ -266,28 +266,12 @@ class Postprocessor:
         """The template's text. Raises Refused when it is none, OSError when the disk does not answer."""
         path = self._settings.template
         try:
-            data = self._way.ask(_beginning, path)
+            data = self._way.ask(beginning, path, _MOST_TEMPLATE)
         except (FileNotFoundError, NotAFileError, PermissionError) as error:
             raise Refused(f"{path} cannot be read: {error.strerror}") from error
         if len(data) > _MOST_TEMPLATE:
             raise Refused(f"{path} is longer than {_MOST_TEMPLATE} bytes: it is no template")
         return data.decode(*_BYTES)
-
-
-def _list_name(folder: Path, season: int, number: int, at: datetime, listing: bytes) -> str:
-    """``complete_exposures_S{season}_{YYYYMMDD_HH-MM}.list``; with the run's number, or more, if that is taken."""
-    stem = f"complete_exposures_S{season}_{at:%Y%m%d_%H-%M}"
-    more = (f"_run{number}_{again}" for again in count(2))
-    for end in chain(("", f"_run{number}"), more):
-        there = folder / f"{stem}{end}.list"
-        if not there.exists() or there.read_bytes() == listing:
-            return there.name
-    raise AssertionError("numbers do not end")
-
-
-def _beginning(path: Path) -> bytes:
-    with open_plain(path) as file:
-        return file.read(_MOST_TEMPLATE + 1)
 
 
 def output_name(season: int, number: int) -> str:

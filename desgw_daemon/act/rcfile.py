@@ -5,8 +5,6 @@ Nothing in it is ever run here. It is never changed while a DAGMaker, which read
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -16,13 +14,14 @@ from typing import Final
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine
 
+from desgw_daemon.act.rcwrite import check_writable, prepared, put
 from desgw_daemon.children import look
 from desgw_daemon.domain.rcfile import CannotEditError, RcFile
 from desgw_daemon.domain.rckeys import SEASON
 from desgw_daemon.domain.times import utc
 from desgw_daemon.errors import Refused
 from desgw_daemon.observe.door import DIRECT, Way
-from desgw_daemon.observe.plainfile import open_plain
+from desgw_daemon.observe.plainfile import beginning
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.rc import LiveMaking, RcChange, live_makings, record_changes
 
@@ -68,7 +67,7 @@ class Parameters:
     def read(self) -> bytes:
         """What DAGMaker would read. Raises Refused."""
         try:
-            data = self._way.ask(_beginning, self._path)
+            data = self._way.ask(beginning, self._path, _LONGEST)
         except OSError as error:
             raise Refused(
                 f"{self._path} cannot be read: {error.strerror}; DAGMaker's parameters stand there (`paths.workflow`"
@@ -90,7 +89,7 @@ class Parameters:
             with self._plainly():
                 changes = any(with_season(rc, season) is not rc for season in sorted(seasons))
             if changes:
-                self._way.ask(_check_writable, self._path)
+                self._way.ask(check_writable, self._path)
         except Refused as problem:
             return str(problem)
         return None
@@ -103,7 +102,7 @@ class Parameters:
                 return
         with reading(database) as connection:
             self._check_unread(connection)
-        self._way.ask(_check_writable, self._path)
+        self._way.ask(check_writable, self._path)
 
     def edit(
         self, database: Engine, change: Callable[[RcFile], RcFile], *, who: str, why: str, at: datetime
@@ -120,13 +119,13 @@ class Parameters:
                 return (), before.data
             with reading(database) as connection:
                 self._check_unread(connection)
-            self._way.ask(_check_writable, self._path)
-            new = self._way.change(_prepared, self._path, before.data, after.data)
+            self._way.ask(check_writable, self._path)
+            new = self._way.change(prepared, self._path, before.data, after.data)
             try:
                 # Written down before it is done: a change that nobody can explain later is worse than one noted twice.
                 with writing(database) as connection:
                     record_changes(connection, changes, path=str(self._path), who=who, why=why, at=at)
-                self._way.change(_put, self._path, new)
+                self._way.change(put, self._path, new)
             except BaseException:
                 # Left where its disk is silent: the next change writes it anew.
                 with suppress(OSError):
@@ -144,54 +143,6 @@ class Parameters:
             yield
         except CannotEditError as problem:
             raise Refused(f"{self._path}: {problem}") from None
-
-
-def _target(path: Path) -> Path:
-    """The file itself: where a link stands, the link stays."""
-    return Path(os.path.realpath(path))
-
-
-def _beginning(path: Path) -> bytes:
-    with open_plain(path) as file:
-        return file.read(_LONGEST + 1)
-
-
-def _check_writable(path: Path) -> None:
-    target = _target(path)
-    if not os.access(target, os.W_OK):
-        raise Refused(f"{path} is read-only for this account: the season and other keys cannot be set in it")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise Refused(f"{target.parent} cannot be written to: {target.name} cannot be changed")
-
-
-def _prepared(path: Path, before: bytes, after: bytes) -> Path:
-    """The old file beside it as .bak, and the new one under another name.
-
-    Raises Refused: nothing is changed then.
-    """
-    target = _target(path)
-    backup = target.with_name(f"{target.name}.bak")
-    first, second = target.with_name(f".{target.name}.bak.new"), target.with_name(f".{target.name}.new")
-    try:
-        like = target.stat()
-        _write(first, before, like)
-        _write(second, after, like)
-        first.rename(backup)
-    except OSError as error:
-        for left in (first, second):
-            with suppress(OSError):
-                left.unlink()
-        raise Refused(
-            f"{target} cannot be changed: {error.strerror}: {error.filename2 or error.filename or target.parent};"
-            f" it is as it was (is there room? see `df {target.parent}`)"
-        ) from error
-    return second
-
-
-def _put(path: Path, new: Path) -> None:
-    """The new file in the place of the old one. May be repeated after a crash, with a new one."""
-    new.rename(_target(path))
-    _sync_folder(new.parent)
 
 
 def with_season(rc: RcFile, season: int) -> RcFile:
@@ -224,30 +175,3 @@ def _read_by(path: Path, making: LiveMaking) -> str:
         f" {making.season}, nite {making.nite or 'unknown'}) is being made since {utc(making.intent_at)}. Try again"
         " when that has ended (`desgw-daemon pause` keeps new ones from being started)"
     )
-
-
-def _write(path: Path, data: bytes, like: os.stat_result) -> None:
-    """A new file, on the disk, with the rights and the group of the one that it replaces. Raises OSError."""
-    with suppress(FileNotFoundError):
-        path.unlink()  # left by one that was killed
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        made = os.fstat(descriptor)
-        if made.st_gid != like.st_gid:
-            os.fchown(descriptor, -1, like.st_gid)
-        if made.st_uid != like.st_uid:
-            # Only root can give files away. Whoever may change it goes by its group then, which has been kept.
-            with suppress(PermissionError):
-                os.fchown(descriptor, like.st_uid, -1)
-        os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
-        os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

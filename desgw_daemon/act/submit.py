@@ -35,7 +35,7 @@ from desgw_daemon.grid.engine import (
 )
 from desgw_daemon.grid.jobs import look_at_script
 from desgw_daemon.observe.door import Way
-from desgw_daemon.observe.plainfile import NotAFileError, open_plain
+from desgw_daemon.observe.plainfile import content
 from desgw_daemon.store.claims import claim_submission
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.journal import move_submission
@@ -157,7 +157,7 @@ class Submitter:
         dag = Path(submission.dag_path)
         anew = submission.state is SubmissionState.INTENT
         # Read first: while its disk is silent nothing is written down, and nothing is handed over.
-        data, failed = self._way.ask(_content, dag)
+        data, failed = self._way.ask(content, dag)
         if anew and failed is not None:
             raise failed
         if anew and (problem := _differs(dag, data, submission.dag_sha256)):
@@ -232,17 +232,6 @@ class Submitter:
             if tried is not None:
                 end_try(connection, submission, at=at, outcome=tried[0], cause=tried[1], text=why)
             move_submission(connection, submission, after, at=at, why=why, values=values)
-
-
-def _content(dag: Path) -> tuple[bytes | None, OSError | None]:
-    """The DAG file, None where there is none; and why it cannot be read."""
-    try:
-        with open_plain(dag) as file:
-            return file.read(), None
-    except (FileNotFoundError, NotAFileError):
-        return None, None
-    except OSError as error:
-        return None, error
 
 
 def _given(data: bytes | None, failed: OSError | None, dag: Path) -> bytes:

@@ -96,7 +96,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _write(args: argparse.Namespace) -> int:
-    from desgw_daemon.act.output_txt import write_own, write_text
+    from desgw_daemon.act.outputfile import write_own, write_text
     from desgw_daemon.decide.words import plural
     from desgw_daemon.store.output_txt import made, record_written
 

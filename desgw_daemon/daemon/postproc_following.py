@@ -19,7 +19,7 @@ from desgw_daemon.domain.snapshot import PostprocRun, Snapshot
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.observe.door import Door
 from desgw_daemon.observe.folderlock import FOLDER_LOCK, holder
-from desgw_daemon.observe.progress import Progress, StatusFile, read_progress, read_status
+from desgw_daemon.observe.progress import Progress, StatusFile, read_progress, read_status, tail
 from desgw_daemon.observe.text import last_lines, plain_text
 from desgw_daemon.store.journal import move_run
 from desgw_daemon.store.runs import record_notes, record_skipto, record_steps, stop_words
@@ -84,7 +84,7 @@ def _fact(house: House, run: PostprocRun) -> RunFact:
         progress=door.ask(read_progress, output) if began else Progress(),
         status=door.ask(read_status, postprocessing, run.season, started) if began else None,
         notes=tuple((_word(folder / NOTES) or "").splitlines()),
-        words=" / ".join(last_lines(plain_text(door.ask(_tail, output) if began else _tail(folder / PREPARED)), 3)),
+        words=" / ".join(last_lines(plain_text(door.ask(tail, output) if began else tail(folder / PREPARED)), 3)),
     )
 
 
@@ -100,15 +100,6 @@ def _word(path: Path) -> str | None:
         return path.read_text("utf-8", "replace").strip()
     except FileNotFoundError:
         return None
-
-
-def _tail(path: Path, size: int = 8192) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - size))
-            return file.read()
-    except FileNotFoundError:
-        return b""
 
 
 def record_run(connection: Connection, fact: RunFact, now: datetime) -> None:

@@ -26,3 +26,20 @@ def open_plain(path: Path) -> BinaryIO:
     if S_ISDIR(mode):
         raise NotAFileError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise NotAFileError(errno.EINVAL, "Not a regular file", str(path))
+
+
+def beginning(path: Path, longest: int) -> bytes:
+    """The file; of one that is longer than that (bytes) one byte more. Raises OSError."""
+    with open_plain(path) as file:
+        return file.read(longest + 1)
+
+
+def content(path: Path) -> tuple[bytes | None, OSError | None]:
+    """The whole file, None where there is none; and why it cannot be read."""
+    try:
+        with open_plain(path) as file:
+            return file.read(), None
+    except (FileNotFoundError, NotAFileError):
+        return None, None
+    except OSError as error:
+        return None, error

@@ -111,3 +111,13 @@ def read_status(folder: Path, season: int, started_at: datetime) -> StatusFile |
         complete=last == b"complete",
         at=datetime.fromtimestamp(written, UTC),
     )
+
+
+def tail(path: Path, size: int = 8192) -> bytes:
+    """The last bytes of an output; none where there is none. Raises OSError."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read()
+    except FileNotFoundError:
+        return b""
