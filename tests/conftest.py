@@ -5,7 +5,6 @@ The long forms run with DESGW_SOAK=1 (`make soak`), and their counts then make d
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,8 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.condorpool import condor_pool, pool, pool_folder
+from tests.forms import LONG_FORM
 from tests.postgres import postgres
 
 __all__ = ["condor_pool", "pool", "pool_folder", "postgres"]
@@ -29,11 +30,15 @@ runs the same tests in a short form, and says at its end what it counted.
 
 """
 
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
 
 @pytest.fixture(scope="session")
 def long_form() -> bool:
     """Whether everything is to be tried, and not a sample of it."""
-    return os.environ.get("DESGW_SOAK") == "1"
+    return LONG_FORM
 
 
 @pytest.fixture
@@ -63,7 +68,7 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
     terminalreporter.section("counted")
     for line in sorted(lines):
         terminalreporter.line(line)
-    if os.environ.get("DESGW_SOAK") == "1" and exitstatus == 0:
+    if LONG_FORM and exitstatus == 0:
         _keep(lines)
 
 

@@ -16,15 +16,16 @@ Numbered = tuple[str, int, Point]
 
 
 def sample(points: list[Numbered], after: bool) -> list[Numbered]:
-    """Just before: one point of each kind, the middle one. Just after: the start of a DAGMaker, of a DAG, of a run.
+    """Just before: for some kinds the middle one. Just after: the start of a DAGMaker, of a DAG, of a run.
 
-    What is stopped just after a point is stopped just before the next one, but for what it has started: that lives on.
+    Every place is stopped at once, in the one night of test_everywhere.py. What is stopped just after a point is
+    stopped just before the next one, but for what it has started: that lives on.
     """
     groups: dict[str, list[Numbered]] = {}
     for do, number, point in points:
-        if not after:
+        if not after and point.kind in ("commit", "spawn", "rename"):
             groups.setdefault(point.kind, []).append((do, number, point))
-        elif point.kind == "spawn" and "act." in point.place:
+        elif after and point.kind == "spawn" and "act." in point.place:
             groups.setdefault(point.place, []).append((do, number, point))
     return [several[len(several) // 2] for several in groups.values()]
 

@@ -83,7 +83,7 @@ class TestKilledAtRandom:
     """However often it is killed, and wherever, each DAG is submitted once, each run started once, and nothing lost."""
 
     def test_kill_9(self, tmp_path: Path, long_form: bool, counted: Callable[[str], None]) -> None:
-        wanted, kills, nights = 50 if long_form else 8, 0, 0
+        wanted, kills, nights = 50 if long_form else 4, 0, 0
         chance = random.Random(20200304)
         while kills < wanted:
             nights += 1

@@ -88,7 +88,7 @@ class TestStartedOnce:
         kinds = {points[number - 1].kind for number in numbers}
         assert kinds >= {"mkdir", "open", "rename", "commit", "spawn"}, kinds
         killed = 0
-        for times, (number, after) in enumerate(in_turn(numbers, 100 if long_form else 10)):
+        for times, (number, after) in enumerate(in_turn(numbers, 100 if long_form else 4)):
             night = make_night(tmp_path / str(times))
             code = launcher.start(night, do="cycles", at=number, after=after)
             killed += code != 0

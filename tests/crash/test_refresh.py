@@ -40,13 +40,13 @@ def troubles(sandbox: Sandbox) -> list[str]:
 
 
 def chosen(points: list[Point], every: bool) -> list[int]:
-    """The numbers of the points of a refresh; in the short form the first of each kind."""
+    """The numbers of the points of a refresh; in the short form the first of some kinds."""
     mine = [
         (number, point)
         for number, point in enumerate(points, start=1)
         if any(line.startswith(_HANDS) for line in point.chain)
     ]
-    kinds = {point.kind: number for number, point in reversed(mine)}
+    kinds = {point.kind: number for number, point in reversed(mine) if point.kind in ("mkdir", "spawn", "commit")}
     return [number for number, _ in mine] if every else sorted(kinds.values())
 
 

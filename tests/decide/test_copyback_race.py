@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from desgw_daemon.domain.snapshot import Ccd
 from desgw_daemon.domain.states import CcdState
 from tests.decide.build import POLICY, START, fits, psf, settled_ccds, submitted
 from tests.decide.pnfs import Folder, Pnfs, Watch
+from tests.forms import often
 
 CCD = 5
 #: Only a pair of forcefiles settles anything.
@@ -122,8 +124,9 @@ class TestWithItsPair:
     """A CCD that is settled by its pair is right, however long the job pauses and whenever one looks."""
 
     # The order counts here, not the scale: short pauses beside slow listings bring the two into conflict.
+    @pytest.mark.soak
     @given(jobs(pause=5, filling=2, pair=True), st.lists(st.integers(0, 12), min_size=1, max_size=5), listings)
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=often(300))
     def test_never_wrong(self, job: Job, looks: list[int], listing: list[float]) -> None:
         _, settled = watch_job(job, looks, listing, NEVER_BY_TIME)
         event(f"settled: {sorted(settled)}")
@@ -133,8 +136,9 @@ class TestWithItsPair:
 class TestWithoutItsPair:
     """While the job's pauses are shorter than the settle time, a settled CCD is right, whenever one looks."""
 
+    @pytest.mark.soak
     @given(jobs(pause=290, filling=290, pair=False), moments, listings)
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=often(150))
     def test_never_wrong(self, job: Job, looks: list[int], listing: list[float]) -> None:
         _, settled = watch_job(job, looks, listing, POLICY)
         event(f"settled: {sorted(settled)}")
@@ -144,8 +148,9 @@ class TestWithoutItsPair:
 class TestInTheEnd:
     """Whatever was seen on the way, a look at all of it after the last file knows the truth."""
 
+    @pytest.mark.soak
     @given(jobs(pause=1500, filling=1500, pair=True), moments, listings)
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=often(100))
     def test_right(self, job: Job, looks: list[int], listing: list[float]) -> None:
         watch, _ = watch_job(job, looks, listing, POLICY)
         watch.pnfs.between = lambda: job.put(watch.pnfs, 50_000)

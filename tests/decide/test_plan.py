@@ -36,6 +36,7 @@ from tests.decide.build import (
     submitted,
 )
 from tests.decide.pnfs import Watch
+from tests.forms import often
 
 LATE = after(days=1)
 
@@ -264,7 +265,8 @@ class TestTimeLeadsOut:
         st.sampled_from(["running", "queued", "unknown", "done", "adopted"]),
         st.booleans(),
     )
-    @settings(max_examples=40, deadline=None)
+    @pytest.mark.soak
+    @settings(max_examples=often(40))
     def test_any(self, ccds: dict[int, str], default: str, dag: str, there: bool) -> None:
         subject = (
             exposure(state=ExposureState.PROCESSING, watch_only=True)

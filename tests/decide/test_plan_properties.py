@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from desgw_daemon.decide.plan import plan
@@ -32,6 +33,7 @@ from desgw_daemon.domain.states import (
     may_follow,
 )
 from tests.decide.snapshots import NOW, policies, snapshots
+from tests.forms import often
 
 OF_AN_EXPOSURE: Final = (Wait, Move, MakeDag, SubmitDag, Reconcile)
 
@@ -249,8 +251,9 @@ RULES: Final = (
 class TestEveryNight:
     """No night whatever makes a plan that breaks one of the rules above."""
 
+    @pytest.mark.soak
     @given(snapshots(), policies)
-    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(max_examples=often(200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     def test_every_rule(self, night: Snapshot, policy: Policy) -> None:
         actions = plan(night, policy, NOW)
         for rule in RULES:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from hypothesis import HealthCheck, event, given, settings
+import pytest
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from desgw_daemon.decide.looks import plan_looks
@@ -18,6 +19,7 @@ from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
 from desgw_daemon.domain.states import RUN_LIVE, CcdState, ExposureState, RunState, may_follow
 from tests.decide.build import POLICY, START, exposure, finished, run, settled_ccds
+from tests.forms import often
 
 #: Time between two cycles here. A look is fresh for twice as long at least.
 CYCLE: Final = timedelta(minutes=5)
@@ -190,8 +192,9 @@ class TestEverySeason:
     """No season whatever has two runs at once, an empty one, or one too soon; and it comes to an end in which every
     exposure that was ready has been in a run, unless it was left out with a reason."""
 
+    @pytest.mark.soak
     @given(st.lists(comings, min_size=1, max_size=6), st.lists(ends, min_size=2, max_size=9), policies)
-    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=often(200))
     def test_played_to_the_end(self, coming: list[Coming], ends: list[End], policy: Policy) -> None:
         world = Season(coming, ends, policy)
         while not world.at_rest():

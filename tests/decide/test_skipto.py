@@ -28,6 +28,7 @@ from tests.decide.skipto_past import (
     file,
     files,
 )
+from tests.forms import often
 
 
 class TestFromScratch:
@@ -405,8 +406,9 @@ def pasts(draw: st.DrawFn) -> Past:
 class TestNeverSkipsWhatIsNotThere:
     """Whatever has happened before, no step is skipped whose results are missing, torn, or of other exposures."""
 
+    @pytest.mark.soak
     @given(pasts(), st.integers(0, 7))
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=often(500))
     def test_any(self, past: Past, highest: int) -> None:
         policy = replace(POLICY, postproc_max_skipto=highest)
         choice = choose(*past.runs, there=past.files, policy=policy)

@@ -17,6 +17,7 @@ from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import IN_FLIGHT, ExposureState, MakingState, SubmissionState
 from tests.decide.build import EXPNUM, POLICY, START, after, exposure, making, snapshot, submission, submitted
+from tests.forms import often
 
 T, U, V = 668439, 668440, 668441
 
@@ -295,8 +296,9 @@ def without_own(needs: Iterable[tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
 class TestEverybodyHasATurn:
     """As long as DAGs end, each exposure of the queue is submitted, and none twice; no template is in two hands."""
 
+    @pytest.mark.soak
     @given(nights, templates_of(8), st.sets(st.integers(1, 8)), st.data())
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=often(150))
     def test_all(self, policy: Policy, needs: list[tuple[int, ...]], stubborn: set[int], data: st.DataObject) -> None:
         night = Night(policy, without_own(needs), frozenset(stubborn))
         for number in night.needs:

@@ -19,6 +19,7 @@ from desgw_daemon.cli.demo_processes import end_children
 from desgw_daemon.errors import Refused
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.scenario import Scenario, small_scenario
+from tests.forms import LONG_FORM
 
 from .nights import Heard, processes_in
 
@@ -47,11 +48,16 @@ def bystander() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
+#: Each brings up a demo of its own.
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP] if LONG_FORM else [signal.SIGINT]
+
+
 @pytest.mark.slow
+@pytest.mark.soak
 class TestSignals:
     """Ctrl-C, a closed terminal and `kill` end the daemon, the DAGs and the jobs; the exit code is 130."""
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    @pytest.mark.parametrize("number", ENDING)
     def test_nothing_is_left(self, tmp_path: Path, bystander: subprocess.Popen[bytes], number: signal.Signals) -> None:
         folder = tmp_path / "demo"
         with subprocess.Popen(

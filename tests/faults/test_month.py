@@ -24,12 +24,12 @@ from desgw_daemon.store.adding import Wish, add
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.load import load_snapshot
 from desgw_daemon.store.queue import remove
+from tests.forms import LONG_FORM
 from tests.observe.tree import CCDS, SEASON, Exposure
 
 from .place import CONFIG, Place
 
-LONG: Final = bool(os.environ.get("DESGW_SOAK"))
-NIGHTS: Final = 30 if LONG else 3
+NIGHTS: Final = 30 if LONG_FORM else 3
 EXPOSURES: Final = 3
 #: The CCDs come in these shares, a cycle and a half hour apart.
 SHARES: Final = 4

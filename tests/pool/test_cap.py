@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import threading
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from desgw_daemon.sandbox.scenario import PlannedExposure, Scenario, small_scenario
 from tests.condorpool import DAGS, Pool
+from tests.forms import LONG_FORM
 from tests.night.house import House
 
 from .submits import Submits
@@ -83,7 +83,7 @@ class TestCap:
     queue is polled once a cycle.
     """
 
-    @pytest.mark.parametrize("cap", [5, 60] if os.environ.get("DESGW_SOAK") == "1" else [2])
+    @pytest.mark.parametrize("cap", [5, 60] if LONG_FORM else [2])
     def test_long_queue(
         self,
         cap: int,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
@@ -17,6 +17,7 @@ from desgw_daemon.domain.policy import AlertPolicy, Policy
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.load import table
 from desgw_daemon.store.tables import AlertRow, SilenceRow
+from tests.forms import often
 
 from .alertbook import AlertBook, kinds, wanted
 
@@ -296,8 +297,9 @@ CONDITIONS = st.lists(st.sets(st.sampled_from(sorted(CATALOGUE))), min_size=1, m
 class TestAnyNight:
     """Whatever comes and goes, and wherever the process is killed: each episode is told once, and its end once."""
 
+    @pytest.mark.soak
     @given(CONDITIONS, st.lists(st.integers(0, 6) | st.none(), max_size=30), st.sets(st.integers(0, 25)))
-    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=often(30))
     def test_told_once(
         self,
         place: tuple[Path, Path],
