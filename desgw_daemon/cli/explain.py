@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json, print_lines
     from desgw_daemon.cli.reading import find_place, read, scope_of, the_one
     from desgw_daemon.cli.screen import this_screen
+    from desgw_daemon.report.ages import read_watch
     from desgw_daemon.report.dags import submissions_of, tries_of
     from desgw_daemon.report.status import Scope, read_exposures, read_status
 
@@ -70,11 +71,12 @@ def run(args: argparse.Namespace) -> int:
             f"SELECT {columns} FROM v_history WHERE exposure_id = ? AND kind <> 'ccd' ORDER BY id DESC LIMIT {_CHANGES}"
         )
         live = db.execute("SELECT season, number FROM v_postproc WHERE state IN ('intent', 'running')").fetchone()
+        watch = read_watch(db, now=now, interval=place.policy.poll_interval)
         return _Story(
             exposure=exposure,
             status=status,
             # Thousands in a long season, and only these two states wait for the others.
-            season=read_exposures(db, Scope(season=exposure["season"])) if exposure["state"] in _IN_LINE else [],
+            season=read_exposures(db, Scope(season=exposure["season"]), watch) if exposure["state"] in _IN_LINE else [],
             makings=makings,
             submissions=submissions_of(db, exposure["exposure_id"]),
             tries=tries_of(db, exposure["exposure_id"]),
@@ -114,6 +116,7 @@ def _as_json(story: _Story, step: Next) -> dict[str, Any]:
 
 
 def _lines(story: _Story, step: Next, screen: Screen, interval: timedelta) -> list[Line]:
+    from desgw_daemon.cli.agewords import age_words
     from desgw_daemon.cli.dagwords import submission_lines
     from desgw_daemon.cli.history import change_line
     from desgw_daemon.cli.nights import state_words
@@ -123,6 +126,7 @@ def _lines(story: _Story, step: Next, screen: Screen, interval: timedelta) -> li
     exposure = story.exposure
     since = f"since {screen.when(exposure['since'])} ({screen.ago(exposure['since'])})"
     attempt = f", attempt {exposure['attempt']}" if exposure["attempt"] > 1 else ""
+    age = age_words(exposure, screen)
     runs = [run_line(run, screen) for run in story.status["runs"]]
     dags = [
         (line, None)
@@ -130,10 +134,11 @@ def _lines(story: _Story, step: Next, screen: Screen, interval: timedelta) -> li
         for line in submission_lines(row, screen, first=f"  attempt {row['attempt']}  ")
     ]
     return [
-        *silence_lines(story.status, screen),
+        *silence_lines(story.status["silent"], screen),
         (label(exposure), "bold"),
         _part("State", f"{state_words(exposure)} {since}{attempt}", screen, "bold"),
         _part("Why", exposure["reason"], screen),
+        *([] if age is None else [_part("Seen", age, screen, "yellow")]),
         *disagreement_line(exposure, screen, first=f"  {'But':<{_WIDE}}"),
         _part("Next", step.words, screen),
         *([_part("By", _deadline(step.by, screen), screen)] if step.by else []),

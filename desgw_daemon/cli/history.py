@@ -35,12 +35,15 @@ def run(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.output import print_json, print_lines
     from desgw_daemon.cli.reading import find_place, label, read, scope_of, the_one
     from desgw_daemon.cli.screen import this_screen
+    from desgw_daemon.report.ages import read_watch
     from desgw_daemon.report.status import read_exposures
 
     scope, place = scope_of(args), find_place(args)
+    now = datetime.now(UTC).replace(microsecond=0)
 
     def ask(db: sqlite3.Connection) -> tuple[ExposureStatus, list[dict[str, Any]]]:
-        exposure = the_one(read_exposures(db, scope), scope)
+        watch = read_watch(db, now=now, interval=place.policy.poll_interval)
+        exposure = the_one(read_exposures(db, scope, watch), scope)
         cursor = db.cursor()
         cursor.row_factory = sqlite3.Row
         query = (
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"exposure": exposure, "changes": shown})
         return 0
-    screen = this_screen(datetime.now(UTC).replace(microsecond=0))
+    screen = this_screen(now)
     print_lines([(label(exposure), "bold"), *(change_line(change, screen) for change in shown)])
     return 0
 

@@ -151,6 +151,9 @@ def _processing(exposure: ExposureStatus, submissions: Sequence[SubmissionStatus
         f"when every CCD has come to an end, at least {policy.min_complete_ccds} complete ones and more than"
         f" {policy.min_forcefile_fraction:.0%} of their forcephoto files make it ready; otherwise a person is asked"
     )
+    if exposure["stale_because"] == "pnfs":
+        # No time: a CCD is given up only when a look shows that it has left nothing.
+        return Next(f"it is looked at when /pnfs answers again, and nothing is given up for lost before; {verdict}")
     if exposure["problem"] is not None:
         verdict = f"what cannot be seen now is looked at again in every cycle, and counts as unknown; {verdict}"
     if not exposure["ccds"]["pending"]:

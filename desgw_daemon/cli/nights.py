@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -18,8 +17,6 @@ from desgw_daemon.report.statustypes import ExposureStatus, SubmissionStatus
 
 #: A line and its rich style.
 Line = tuple[str, str | None]
-#: A number that is older than so many poll intervals is shown with its age.
-OLD_AFTER: Final = 2
 
 #: Colours with a meaning: red needs a person, green is ready, yellow is kept back or not seen.
 _STYLES: Final = {"attention": "bold red", "ready": "green", "postprocessing": "cyan", "done": "dim", "removed": "dim"}
@@ -35,8 +32,6 @@ _ORDER: Final = (
     "done",
     "removed",
 )
-#: States in which something new may still be seen; the numbers of the others are final.
-_MAY_CHANGE: Final = frozenset({"processing", "ready", "attention"})
 #: States whose reason is a run, which is listed below the tables.
 _SAID_BELOW: Final = frozenset({"postprocessing", "done", "removed"})
 #: No CCD missing, broken or lost.
@@ -55,19 +50,19 @@ class _Column(NamedTuple):
     cell: Callable[[ExposureStatus], str]
 
 
-def night_lines(exposures: Sequence[ExposureStatus], screen: Screen, interval: timedelta) -> list[Line]:
+def night_lines(exposures: Sequence[ExposureStatus], screen: Screen) -> list[Line]:
     """Headings and rows, in the order given, which is by season and nite."""
     lines: list[Line] = []
     for _, group in groupby(exposures, key=lambda exposure: (exposure["season"], exposure["nite"])):
         nite = list(group)
         lines.append((screen.wrapped(_heading(nite), indent=_INDENT), "bold"))
-        lines += _table(nite, screen, interval)
+        lines += _table(nite, screen)
         lines.append(("", None))
     return lines
 
 
-def _table(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta) -> list[Line]:
-    columns = _columns(nite, screen, interval)
+def _table(nite: Sequence[ExposureStatus], screen: Screen) -> list[Line]:
+    columns = _columns(nite, screen)
     headers = [column.header for column in columns]
     cells = [[column.cell(exposure) for column in columns] for exposure in nite]
     widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
@@ -87,12 +82,6 @@ def _table(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta) 
     return lines
 
 
-def is_old(exposure: ExposureStatus, screen: Screen, interval: timedelta) -> bool:
-    """Whether its numbers must not be shown without their age."""
-    seen = exposure["as_of"]
-    return seen is not None and screen.now - datetime.fromisoformat(seen) > OLD_AFTER * interval
-
-
 def state_words(exposure: ExposureStatus) -> str:
     """The state with what stands beside it: `ready partial`, `processing watched`, `queued held`."""
     words = [exposure["state"]]
@@ -102,7 +91,7 @@ def state_words(exposure: ExposureStatus) -> str:
     return " ".join(words)
 
 
-def _columns(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta) -> list[_Column]:
+def _columns(nite: Sequence[ExposureStatus], screen: Screen) -> list[_Column]:
     """Every column in a pipe; on a terminal those that have something to say for this nite."""
     pipe = screen.width is None
 
@@ -113,7 +102,7 @@ def _columns(nite: Sequence[ExposureStatus], screen: Screen, interval: timedelta
     def as_of(e: ExposureStatus) -> str:
         if pipe:
             return e["as_of"] or "-"
-        return screen.when(e["as_of"]) if e["state"] in _MAY_CHANGE and is_old(e, screen, interval) else ""
+        return (screen.when(e["as_of"]) or "never") if e["stale"] else ""
 
     def jobs(e: ExposureStatus) -> str:
         """On a terminal those of DAGs that are under way only."""
@@ -173,8 +162,10 @@ def _with_reason(row: str, exposure: ExposureStatus, screen: Screen) -> str:
         if len(reason) <= room:
             return row + reason
         return f"{row.rstrip()}\n{screen.wrapped(reason, first=' ' * _INDENT, indent=_INDENT)}"
-    if exposure["problem"] is not None and exposure["unseen_since"] is not None:
-        reason = f"not seen since {screen.when(exposure['unseen_since'])}: {screen.said(exposure['problem'])}"
+    # A tree that is silent as a whole stands above the tables.
+    own_problem = exposure["problem"] if exposure["stale_because"] != "pnfs" else None
+    if own_problem is not None and exposure["unseen_since"] is not None:
+        reason = f"not seen since {screen.when(exposure['unseen_since'])}: {screen.said(own_problem)}"
     elif (dag := exposure["submission"]) and is_stuck(dag) and (held := held_words(dag, screen)):
         reason = f"its DAG: {screen.said(held)}"
     elif len(reason) > room:

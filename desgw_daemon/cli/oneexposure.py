@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, TypedDict, cast
 
+from desgw_daemon.cli.agewords import age_words, in_brackets
 from desgw_daemon.cli.dagwords import submission_lines
-from desgw_daemon.cli.nights import Line, is_old, state_words
+from desgw_daemon.cli.nights import Line, state_words
 from desgw_daemon.cli.reading import label
 from desgw_daemon.cli.screen import Screen
 from desgw_daemon.cli.statuspage import daemon_lines, disagreement_line, run_line, silence_lines
@@ -63,12 +64,11 @@ def exposure_lines(
 ) -> list[Line]:
     """The whole page of one exposure."""
     seen = "never looked at" if exposure["as_of"] is None else f"as of {screen.when(exposure['as_of'])}"
-    if is_old(exposure, screen, interval) and exposure["as_of"] is not None:
-        seen += f" ({screen.ago(exposure['as_of'])} ago)"
+    seen = age_words(exposure, screen) or seen
     state = f"{state_words(exposure)} since {screen.when(exposure['since'])} ({screen.ago(exposure['since'])})"
     dag = exposure["submission"]
     lines: list[Line] = [
-        *silence_lines(status, screen),
+        *silence_lines(status["silent"], screen),
         (f"{label(exposure)}: {state}", "bold red" if exposure["state"] == "attention" else "bold"),
         (screen.wrapped(screen.said(exposure["reason"]), first="  ", indent=2), None),
         *disagreement_line(exposure, screen, first="  "),
@@ -80,7 +80,8 @@ def exposure_lines(
         *_troubles(exposure, ccds, screen),
         *_files(exposure, screen),
     ]
-    if exposure["problem"] is not None and exposure["unseen_since"] is not None:
+    by_itself = exposure["stale_because"] != "pnfs"
+    if by_itself and exposure["problem"] is not None and exposure["unseen_since"] is not None:
         since = screen.when(exposure["unseen_since"])
         lines.append((screen.wrapped(screen.said(f"not seen since {since}: {exposure['problem']}")), "yellow"))
     if status["runs"]:
@@ -122,9 +123,8 @@ def _troubles(exposure: ExposureStatus, ccds: Sequence[CcdStatus], screen: Scree
 
 def _files(exposure: ExposureStatus, screen: Screen) -> list[Line]:
     files = exposure["forcefiles"]
-    lines: list[Line] = [
-        (f"Forcephoto files of the complete CCDs: {files['found']} of {files['expected']} found", "bold")
-    ]
+    age, found = in_brackets(exposure, screen), f"{files['found']} of {files['expected']} found"
+    lines: list[Line] = [(screen.wrapped(f"Forcephoto files of the complete CCDs{age}: {found}", indent=2), "bold")]
     for name, names, style in (("missing", files["missing"], "yellow"), ("too many", files["surplus"], "bold red")):
         if names:
             start = f"  {name} ({len(names)}): "

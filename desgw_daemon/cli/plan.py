@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from desgw_daemon.cli.nights import Line
     from desgw_daemon.cli.screen import Screen
     from desgw_daemon.domain.actions import Action, Wait
-    from desgw_daemon.domain.snapshot import Snapshot
+    from desgw_daemon.domain.snapshot import Exposure, Snapshot
+    from desgw_daemon.report.ages import Watch
+    from desgw_daemon.report.statustypes import Age
 
 #: Numbers, times and CCDs: what may differ between reasons that are alike.
 _NUMBER: Final = re.compile(r"\d[\dTZ:-]*")
+#: So a reason says that its numbers are old.
+_UNSEEN: Final = "; not seen since "
 #: The kinds of `--json`, by class.
 _KINDS: Final = {
     "Wait": "wait",
@@ -59,20 +64,50 @@ def run(args: argparse.Namespace) -> int:
     from desgw_daemon.cli.opening import looking, open_config
     from desgw_daemon.cli.output import print_json, print_lines
     from desgw_daemon.cli.screen import this_screen
+    from desgw_daemon.cli.statuspage import cycle_line, silence_lines
     from desgw_daemon.config.policies import policy_of
     from desgw_daemon.decide.plan import plan
+    from desgw_daemon.report.ages import read_watch
     from desgw_daemon.store.circumstances import with_circumstances
     from desgw_daemon.store.load import load_snapshot
 
     loaded = open_config(args)
     with looking(loaded) as connection:
         snapshot = with_circumstances(connection, load_snapshot(connection))
+        # The views, in the same transaction.
+        db = connection.connection.driver_connection
+        assert isinstance(db, sqlite3.Connection)
+        watch = read_watch(db, now=now, interval=loaded.config.poll.interval)
     actions = plan(snapshot, policy_of(loaded.config), at)
+    ages = {exposure.id: _age(exposure, watch) for exposure in snapshot.exposures}
     if args.json:
-        print_json({"at": at, "as_of": now, "actions": [_as_json(action, snapshot) for action in actions]})
+        said = [_as_json(action, snapshot, ages) for action in actions]
+        print_json({"at": at, "as_of": now, "silent": watch.silent, "last_cycle": watch.last_cycle, "actions": said})
     else:
-        print_lines(plan_lines(actions, snapshot, at, this_screen(now)))
+        screen = this_screen(now)
+        lines = silence_lines(watch.silent, screen)
+        if watch.last_cycle is None or watch.last_cycle["overdue"]:
+            lines += [cycle_line(watch.last_cycle, False, screen, watch.interval), ("", None)]
+        print_lines([*lines, *plan_lines(actions, snapshot, at, screen, ages)])
     return 0
+
+
+def _age(exposure: Exposure, watch: Watch) -> Age:
+    """Of what is planned on the numbers of an exposure."""
+    from desgw_daemon.domain.decam import EXPECTED_CCDS
+    from desgw_daemon.domain.states import CcdState
+    from desgw_daemon.domain.times import utc
+    from desgw_daemon.report.ages import exposure_age, may_change
+
+    changing = may_change(
+        pending=EXPECTED_CCDS - sum(ccd.state is not CcdState.PENDING for ccd in exposure.ccds),
+        found=exposure.forcefiles_found,
+        expected=exposure.forcefiles_expected,
+        ready=exposure.ready,
+        dag=exposure.submission and exposure.submission.state,
+    )
+    as_of, unseen = (None if time is None else utc(time) for time in (exposure.as_of, exposure.unseen_since))
+    return exposure_age(exposure.state, as_of, unseen, watch, changing=changing)
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -90,8 +125,10 @@ def moment(text: str, now: datetime) -> datetime:
     return found.astimezone(UTC)
 
 
-def plan_lines(actions: Sequence[Action], snapshot: Snapshot, at: datetime, screen: Screen) -> list[Line]:
-    """The plan in words: what acts, then what waits, put together where the reason is alike."""
+def plan_lines(
+    actions: Sequence[Action], snapshot: Snapshot, at: datetime, screen: Screen, ages: Mapping[int, Age]
+) -> list[Line]:
+    """The plan in words: what acts, then what waits, put together where the reason is alike. ages: of exposures."""
     from desgw_daemon.domain.actions import Wait, WaitSeason
     from desgw_daemon.domain.times import age, utc
 
@@ -101,23 +138,46 @@ def plan_lines(actions: Sequence[Action], snapshot: Snapshot, at: datetime, scre
     later = f" (in {age(at - screen.now)}, if nothing new is seen until then)" if at > screen.now else ""
     lines: list[Line] = [
         (f"A cycle at {utc(at)}{later} would", "bold"),
-        *(_line(_what(action, snapshot), action.reason, screen, "green") for action in acting),
+        *(_line(_what(action, snapshot), _aged(action, snapshot, ages, screen), screen, "green") for action in acting),
     ]
     if not acting:
         lines.append(("  start, move and submit nothing", None))
     if waits:
         lines += [("", None), (f"{len(waits)} exposures would wait:", "bold")]
-    lines += [_line(who, why, screen, None) for who, why in _grouped(waits, snapshot, apart=screen.width is None)]
+    lines += [_line(who, why, screen, None) for who, why in _grouped(waits, snapshot, screen, ages)]
     if seasons:
         lines += [("", None), ("post-processing would wait:", "bold")]
-    return lines + [_line(f"season {wait.season}", wait.reason, screen, None) for wait in seasons]
+    return lines + [
+        _line(f"season {wait.season}", _aged(wait, snapshot, ages, screen), screen, None) for wait in seasons
+    ]
 
 
-def _grouped(waits: Sequence[Wait], snapshot: Snapshot, *, apart: bool) -> Iterator[tuple[str, str]]:
-    """Exposures and their reason; those whose reasons differ in numbers only stand together, unless `apart`.
+def _aged(action: Action, snapshot: Snapshot, ages: Mapping[int, Age], screen: Screen) -> str:
+    """The reason, with the age of the oldest numbers that it rests on, when that must be said."""
+    from desgw_daemon.cli.agewords import oldest_in_brackets
+
+    return f"{action.reason}{oldest_in_brackets(_rests_on(action, snapshot, ages), screen)}"
+
+
+def _rests_on(action: Action, snapshot: Snapshot, ages: Mapping[int, Age]) -> list[Age]:
+    """The ages of the exposures that an action is about; of a season, without those that it looks at seldom."""
+    if (exposure_id := getattr(action, "exposure_id", None)) is not None:
+        return [ages[exposure_id]] if exposure_id in ages else []
+    season = getattr(action, "season", None)
+    season_ages = [ages[exposure.id] for exposure in snapshot.exposures if exposure.season == season]
+    return [age for age in season_ages if age["stale_because"] != "schedule"]
+
+
+def _grouped(
+    waits: Sequence[Wait], snapshot: Snapshot, screen: Screen, ages: Mapping[int, Age]
+) -> Iterator[tuple[str, str]]:
+    """Exposures and their reason; those whose reasons differ in numbers only stand together, except in a pipe.
 
     Who waits for whom is no such number.
     """
+    from desgw_daemon.cli.agewords import oldest_in_brackets
+
+    apart = screen.width is None
     known = Counter(exposure.expnum for exposure in snapshot.exposures)
     names = {e.id: e.label if known[e.expnum] > 1 else f"{e.expnum} {e.band or '?'}" for e in snapshot.exposures}
     groups: dict[tuple[str, tuple[int, ...]], list[Wait]] = {}
@@ -127,7 +187,9 @@ def _grouped(waits: Sequence[Wait], snapshot: Snapshot, *, apart: bool) -> Itera
     for group in groups.values():
         alike = len({wait.reason for wait in group}) == 1
         such_as = "" if alike else "each with its own numbers, such as: "
-        yield ", ".join(names[wait.exposure_id] for wait in group), f"{such_as}{group[0].reason}"
+        # Those that the daemon has looked for in vain say so themselves.
+        aged = oldest_in_brackets([ages[w.exposure_id] for w in group if _UNSEEN not in w.reason], screen)
+        yield ", ".join(names[wait.exposure_id] for wait in group), f"{such_as}{group[0].reason}{aged}"
 
 
 def _line(who: str, why: str, screen: Screen, style: str | None) -> Line:
@@ -160,11 +222,15 @@ def _what(action: Action, snapshot: Snapshot) -> str:
             return str(action)
 
 
-def _as_json(action: Action, snapshot: Snapshot) -> dict[str, Any]:
-    """The action with its kind (`wait`, `make`, `postproc`...) and the exposure it is about."""
+def _as_json(action: Action, snapshot: Snapshot, ages: Mapping[int, Age]) -> dict[str, Any]:
+    """The action with its kind (`wait`, `make`...), the exposure it is about, and the age of its numbers."""
+    from desgw_daemon.report.ages import oldest
+
     exposures = {exposure.id: exposure for exposure in snapshot.exposures}
     values = asdict(action)
     exposure = exposures.get(values.get("exposure_id", -1))
     if exposure is not None:
         values |= {"season": exposure.season, "nite": exposure.nite, "band": exposure.band}
-    return {"kind": _KINDS[type(action).__name__], **values}
+    rests_on = _rests_on(action, snapshot, ages)
+    age = rests_on[0] if exposure is not None else oldest(rests_on)
+    return {"kind": _KINDS[type(action).__name__], **values, **(age or {})}

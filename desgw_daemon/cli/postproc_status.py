@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
 
 from desgw_daemon.cli.opening import season_number
 from desgw_daemon.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from desgw_daemon.cli.screen import Screen
+    from desgw_daemon.report.ages import Watch
+    from desgw_daemon.report.statustypes import Age
 
 
 def add(what: argparse._SubParsersAction[Any]) -> None:
@@ -32,27 +39,56 @@ def _number(text: str) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
+    from desgw_daemon.cli.agewords import in_brackets
     from desgw_daemon.cli.output import print_json, print_lines, print_table
     from desgw_daemon.cli.reading import find_place, read
+    from desgw_daemon.cli.screen import this_screen
+    from desgw_daemon.cli.statuspage import silence_lines
+    from desgw_daemon.report.ages import read_watch, run_age
     from desgw_daemon.report.postproc import read_runs
 
-    season = season_number(args.season) if args.season else None
-    runs = read(find_place(args).database, lambda db: read_runs(db, season, args.number))
+    season, place = season_number(args.season) if args.season else None, find_place(args)
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    def ask(db: sqlite3.Connection) -> tuple[Watch, list[dict[str, Any]]]:
+        watch = read_watch(db, now=now, interval=place.policy.poll_interval)
+        runs = read_runs(db, season, args.number)
+        return watch, [run | run_age(run["state"], run["started_at"], run["ended_at"], watch) for run in runs]
+
+    watch, runs = read(place.database, ask)
+    screen = this_screen(now)
+    silent = [each for each in watch.silent if each["what"] == "postprocessing"]
     if args.number is not None:
         run = _the_one(runs, args.number, season)
         if args.json:
             print_json(run)
         else:
-            print_lines([(line, "bold" if number == 0 else None) for number, line in enumerate(_in_full(run))])
+            whole = [(line, "bold" if number == 0 else None) for number, line in enumerate(_in_full(run, screen))]
+            print_lines([*silence_lines(silent, screen), *whole])
         return 0
     if args.json:
         print_json(runs)
         return 0
+    if silent:
+        print_lines(silence_lines(silent, screen))
     if not runs:
         print("no run of post-processing yet; `desgw-daemon postproc plan` says what it waits for")
         return 0
     print_table(
-        ["season", "run", "state", "result", "SKIPTO", "step", "exposures", "left out", "started", "ended", "reason"],
+        [
+            "season",
+            "run",
+            "state",
+            "result",
+            "SKIPTO",
+            "step",
+            "exposures",
+            "left out",
+            "started",
+            "ended",
+            "as of",
+            "reason",
+        ],
         [
             [
                 str(run["season"]),
@@ -65,7 +101,8 @@ def _status(args: argparse.Namespace) -> int:
                 str(len(run["left_out"])),
                 run["started_at"] or "-",
                 run["ended_at"] or "-",
-                run["reason"] or "",
+                _seen(run) or "-",
+                f"{run['reason'] or ''}{in_brackets(cast('Age', run), screen)}".strip(),
             ]
             for run in runs
         ],
@@ -84,7 +121,14 @@ def _the_one(runs: Sequence[dict[str, Any]], number: int, season: int | None) ->
     return runs[0]
 
 
-def _in_full(run: Mapping[str, Any]) -> Iterator[str]:
+def _seen(run: Mapping[str, Any]) -> str | None:
+    """When the step of a run that goes on was last seen; nothing more comes of one that has ended."""
+    return run["as_of"] if run["state"] == "running" else None
+
+
+def _in_full(run: Mapping[str, Any], screen: Screen) -> Iterator[str]:
+    from desgw_daemon.cli.agewords import age_words
+
     result = f" ({run['result'].replace('_', ' ')})" if run["result"] else ""
     yield f"season {run['season']} run {run['number']}: {run['state']}{result}"
     yield from _field("reason", run["reason"] or "-")
@@ -107,6 +151,8 @@ def _in_full(run: Mapping[str, Any]) -> Iterator[str]:
     for number, step in enumerate(run["steps"]):
         took = "goes on" if step["seconds"] is None else f"{step['seconds']} s"
         yield from _field("" if number else "steps", f"{step['step']:2} {step['name']}: {step['at']}, {took}")
+    if seen := age_words(cast("Age", run), screen) or _seen(run):
+        yield from _field("seen", seen)
     for number, (expnum, why) in enumerate(run["left_out"].items()):
         yield from _field("" if number else "left out", f"{expnum}: {why}")
     for number, text in enumerate(run["notes"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from desgw_daemon.errors import Refused, UsageError
@@ -129,12 +130,15 @@ def _on_disk(args: argparse.Namespace) -> tuple[str, RcFile]:
 def _read_by(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """What an exposure's DAGMaker has read, and which one that was."""
     from desgw_daemon.cli.reading import find_place, label, read, scope_of, the_one
+    from desgw_daemon.report.ages import read_watch
     from desgw_daemon.report.status import read_exposures
 
-    scope = scope_of(args)
+    scope, place = scope_of(args), find_place(args)
+    now = datetime.now(UTC).replace(microsecond=0)
 
     def ask(db: sqlite3.Connection) -> tuple[dict[str, Any], str]:
-        exposure = the_one(read_exposures(db, scope), scope)
+        watch = read_watch(db, now=now, interval=place.policy.poll_interval)
+        exposure = the_one(read_exposures(db, scope, watch), scope)
         db.row_factory = sqlite3.Row
         found = db.execute(
             "SELECT m.attempt, m.intent_at, m.state, m.rc_sha256, v.text FROM v_dagmaker m"
@@ -154,7 +158,7 @@ def _read_by(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
             )
         return {"exposure": exposure, "made": row}, text
 
-    return read(find_place(args).database, ask)
+    return read(place.database, ask)
 
 
 def _title(head: dict[str, Any]) -> str:

@@ -30,7 +30,8 @@ def add(sub: argparse._SubParsersAction[Any]) -> None:
         "forcephoto files, one by one. From the database alone: it answers at once, whatever hangs.",
         epilog="OK, FAIL, PEND: CCDs complete, failed, pending (no final sign yet). M/B/L: missing (no folder),\n"
         "broken (empty or foreign tarball), lost (nothing came). Together 59. FILES: forcephoto files found/\n"
-        "expected, +n: too many. AS OF: of numbers that are older than two polls. Times are UTC. A reason that\n"
+        "expected, +n: too many. AS OF: when they were last seen, if that is longer ago than two polls and they\n"
+        "may have changed. Times are UTC. A reason that\n"
         "ends in an ellipsis is cut: `desgw-daemon explain EXPNUM` has it whole, and so has a pipe.",
     )
     add_filters(parser, expnum="?")

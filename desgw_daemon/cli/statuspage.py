@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
+from desgw_daemon.cli.agewords import in_brackets
 from desgw_daemon.cli.nights import ROOM_FOR_JOBS, Line, night_lines
 from desgw_daemon.cli.screen import Screen
 from desgw_daemon.report.status import Nite
@@ -30,8 +31,8 @@ _SILENT: Final = {
 
 def status_lines(status: Status, screen: Screen, interval: timedelta, *, finished: Mapping[Nite, int]) -> list[Line]:
     """The whole page. finished: nites that are left out, with their numbers of exposures."""
-    lines = silence_lines(status, screen)
-    lines += night_lines(status["exposures"], screen, interval)
+    lines = silence_lines(status["silent"], screen)
+    lines += night_lines(status["exposures"], screen)
     if status["exposures"] and screen.width is not None:
         jobs = " W/R/D/F/H: jobs of its DAG waiting/running/done/failed/held." if screen.width >= ROOM_FOR_JOBS else ""
         lines += [(screen.wrapped(_LEGEND.format(jobs=jobs)), "dim"), ("", None)]
@@ -57,11 +58,12 @@ def daemon_lines(status: Status, screen: Screen, interval: timedelta) -> list[Li
             f" {pause['reason']}. Nothing new is made, submitted or started; `desgw-daemon resume` goes on."
         )
         lines.append((screen.wrapped(screen.said(words)), "bold yellow"))
-    lines.append(_cycle_line(status["last_cycle"], pause is not None, screen, interval))
+    lines.append(cycle_line(status["last_cycle"], pause is not None, screen, interval))
     return lines
 
 
-def _cycle_line(cycle: Cycle | None, paused: bool, screen: Screen, interval: timedelta) -> Line:
+def cycle_line(cycle: Cycle | None, paused: bool, screen: Screen, interval: timedelta) -> Line:
+    """When the newest cycle began, and whether another was due."""
     now = f"now {screen.now:%H:%M:%S} UTC"
     if cycle is None:
         return f"The daemon has not run yet: `desgw-daemon run` (or its service) starts it; {now}.", "bold red"
@@ -80,9 +82,9 @@ def _cycle_line(cycle: Cycle | None, paused: bool, screen: Screen, interval: tim
     return screen.wrapped(screen.said(words)), "bold red" if error else None
 
 
-def silence_lines(status: Status, screen: Screen) -> list[Line]:
+def silence_lines(silent: Iterable[Silence], screen: Screen) -> list[Line]:
     """What does not answer, since when, why, and what that means for all that stands below it."""
-    lines: list[Line] = [(_silence(silence, screen), "bold red") for silence in status["silent"]]
+    lines: list[Line] = [(_silence(silence, screen), "bold red") for silence in silent]
     return [*lines, ("", None)] if lines else []
 
 
@@ -97,7 +99,7 @@ def disagreement_line(exposure: ExposureStatus, screen: Screen, *, first: str) -
     if exposure["disagreement"] is None or exposure["disagreement_since"] is None:
         return []
     since = f"{screen.when(exposure['disagreement_since'])} ({screen.ago(exposure['disagreement_since'])})"
-    words = f"the queue and /pnfs disagree since {since}: {exposure['disagreement']}"
+    words = f"the queue and /pnfs disagree since {since}: {exposure['disagreement']}{in_brackets(exposure, screen)}"
     return [(screen.wrapped(screen.said(words), first=first, indent=len(first)), "yellow")]
 
 
@@ -157,6 +159,7 @@ def run_line(run: RunStatus, screen: Screen) -> Line:
             words = f"since {screen.when(run['started_at'])}"
             if run["step"] is not None:
                 words += f", step {run['step']} since {screen.when(run['step_at'])}"
+            words += in_brackets(run, screen)
         case _:
             words = f"ended {screen.when(run['ended_at'])}: {run['reason'] or ''}"
     return (

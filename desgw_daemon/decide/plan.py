@@ -130,7 +130,8 @@ def _what_next(exposure: Exposure, retry: Retry | None, policy: Policy) -> str:
 def _out_of_sight(exposure: Exposure) -> str:
     if exposure.unseen_since is None:
         return ""
-    return f" (as of {at(exposure.as_of)}; not seen since {at(exposure.unseen_since)}: {exposure.unseen_problem})"
+    seen = "never seen yet" if exposure.as_of is None else f"as of {at(exposure.as_of)}"
+    return f" ({seen}; not seen since {at(exposure.unseen_since)}: {exposure.unseen_problem})"
 
 
 def _attention(snapshot: Snapshot, exposure: Exposure, policy: Policy, now: datetime) -> Action | None:

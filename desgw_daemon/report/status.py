@@ -12,33 +12,21 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, cast
 
 from desgw_daemon.domain.times import utc
+from desgw_daemon.report.ages import Watch, exposure_age, may_change, read_watch, run_age
 from desgw_daemon.report.dags import newest_submissions
 from desgw_daemon.report.statustypes import (
+    Age,
     AlertStatus,
     CcdCounts,
-    Cycle,
     ExposureStatus,
     Forcefiles,
     Pause,
     Request,
     RunStatus,
-    Silence,
     Status,
     SubmissionStatus,
 )
 
-#: A last cycle that began longer ago than so many poll intervals is overdue: the daemon seems not to run.
-OVERDUE_AFTER: Final = 3
-#: ... but never sooner than this: a cycle that starts many things takes its time, however short the interval.
-OVERDUE_AT_LEAST: Final = timedelta(seconds=15)
-#: What follows when something does not answer.
-_MEANS: Final = {
-    "pnfs": "what is said of CCDs and files is as of then",
-    "engine": "what is said of DAGs is as of then; nothing is taken for ended or lost, and new ones wait",
-    "workflow": "nothing is made or submitted that needs it",
-    "postprocessing": "no run is started, and none that goes on is taken for dead",
-    "making": "no DAG is made; what is made, watched or post-processed goes on",
-}
 #: Sorted behind every nite: those whose nite is not known yet.
 _LAST: Final = "unknown"
 
@@ -62,7 +50,8 @@ def read_status(
 
     without: nites to leave out (see `finished_nites`).
     """
-    exposures = read_exposures(db, scope, without)
+    watch = read_watch(db, now=now, interval=interval)
+    exposures = read_exposures(db, scope, watch, without)
     seasons = sorted({exposure["season"] for exposure in exposures})
     pauses = list(_rows(db, "SELECT at AS since, who, reason FROM v_pause"))
     return Status(
@@ -70,11 +59,11 @@ def read_status(
         paused=bool(pauses),
         pause=cast(Pause, dict(pauses[0])) if pauses else None,
         exposures=exposures,
-        runs=[run for season in seasons for run in _runs(db, season)],
+        runs=[run for season in seasons for run in _runs(db, season, watch)],
         requests=_requests(db, seasons),
         alerts=_alerts(db, scope),
-        silent=_silent(db),
-        last_cycle=_last_cycle(db, now, interval),
+        silent=watch.silent,
+        last_cycle=watch.last_cycle,
     )
 
 
@@ -84,32 +73,42 @@ def finished_nites(db: sqlite3.Connection, *, before: datetime) -> dict[Nite, in
     return {(row["season"], row["nite"]): row["exposures"] for row in _rows(db, query, [utc(before)])}
 
 
-def read_exposures(db: sqlite3.Connection, scope: Scope, without: Collection[Nite] = ()) -> list[ExposureStatus]:
+def read_exposures(
+    db: sqlite3.Connection, scope: Scope, watch: Watch, without: Collection[Nite] = ()
+) -> list[ExposureStatus]:
     """The exposures that are asked for, removed ones too (but not of nites that have only those, with `without`)."""
     asked = [(f"{name} = ?", value) for name, value in scope._asdict().items() if value is not None]
     if not without:
-        return _exposures(db, asked)
+        return _exposures(db, asked, watch)
     nites = [(row["season"], row["nite"]) for row in _rows(db, "SELECT season, nite FROM v_night")]
     # SQLite counts the CCDs of a nite at once, and those of 100 seasons in a second.
     return [
         exposure
         for season, nite in sorted(nites, key=lambda known: (known[0], known[1] or _LAST))
         if (season, nite) not in without
-        for exposure in _exposures(db, [*asked, ("season = ?", season), ("nite IS ?", nite)])
+        for exposure in _exposures(db, [*asked, ("season = ?", season), ("nite IS ?", nite)], watch)
     ]
 
 
-def _exposures(db: sqlite3.Connection, asked: Sequence[tuple[str, object]]) -> list[ExposureStatus]:
+def _exposures(db: sqlite3.Connection, asked: Sequence[tuple[str, object]], watch: Watch) -> list[ExposureStatus]:
     where = " WHERE " + " AND ".join(condition for condition, _ in asked) if asked else ""
     wanted = [value for _, value in asked]
     dags = newest_submissions(db, where, wanted)
     rows = _rows(db, f"SELECT * FROM v_exposure{where}", wanted)
-    exposures = [_exposure(row, dags.get(row["exposure_id"])) for row in rows]
+    exposures = [_exposure(row, dags.get(row["exposure_id"]), watch) for row in rows]
     return sorted(exposures, key=lambda e: (e["season"], e["nite"] or _LAST, e["expnum"]))
 
 
-def _exposure(row: sqlite3.Row, submission: SubmissionStatus | None) -> ExposureStatus:
-    values = dict(row) | {
+def _exposure(row: sqlite3.Row, submission: SubmissionStatus | None, watch: Watch) -> ExposureStatus:
+    changing = may_change(
+        pending=row["ccds_pending"],
+        found=row["forcefiles_found"],
+        expected=row["forcefiles_expected"],
+        ready=row["ready"],
+        dag=submission and submission["state"],
+    )
+    age = exposure_age(row["state"], row["as_of"], row["unseen_since"], watch, changing=changing)
+    values: dict[str, Any] = {**dict(row), **age} | {
         "submission": submission,
         "held": bool(row["held"]),
         "watch_only": bool(row["watch_only"]),
@@ -125,11 +124,13 @@ def _exposure(row: sqlite3.Row, submission: SubmissionStatus | None) -> Exposure
     return cast(ExposureStatus, {name: values[name] for name in ExposureStatus.__annotations__})
 
 
-def _runs(db: sqlite3.Connection, season: int) -> Iterator[RunStatus]:
+def _runs(db: sqlite3.Connection, season: int, watch: Watch) -> Iterator[RunStatus]:
     """The runs of post-processing of a season, the oldest first."""
-    for row in _rows(db, f"SELECT {_columns(RunStatus)} FROM v_postproc WHERE season = ? ORDER BY number", [season]):
+    columns = ", ".join(name for name in RunStatus.__annotations__ if name not in Age.__annotations__)
+    for row in _rows(db, f"SELECT {columns} FROM v_postproc WHERE season = ? ORDER BY number", [season]):
         expnums = sorted(int(expnum) for expnum in (row["expnums"] or "").split())
-        yield cast(RunStatus, dict(row) | {"expnums": expnums, "bands": json.loads(row["bands"])})
+        age = run_age(row["state"], row["started_at"], row["ended_at"], watch)
+        yield cast(RunStatus, dict(row) | {"expnums": expnums, "bands": json.loads(row["bands"]), **age})
 
 
 def _requests(db: sqlite3.Connection, seasons: Sequence[int]) -> list[Request]:
@@ -146,37 +147,6 @@ def _alerts(db: sqlite3.Connection, scope: Scope) -> list[AlertStatus]:
         for row in _rows(db, query)
         if all(value is None or row[name] in (None, value) for name, value in scope._asdict().items())
     ]
-
-
-def _last_cycle(db: sqlite3.Connection, now: datetime, interval: timedelta) -> Cycle | None:
-    for row in _rows(db, "SELECT * FROM v_poll ORDER BY id DESC LIMIT 1"):
-        age = now - datetime.fromisoformat(row["started_at"])
-        return Cycle(
-            started_at=row["started_at"],
-            ended_at=row["ended_at"],
-            age_seconds=age.total_seconds(),
-            overdue=age > max(OVERDUE_AFTER * interval, OVERDUE_AT_LEAST),
-            listings=row["listings"],
-            stats=row["stats"],
-            reads=row["reads"],
-            error=row["error"],
-        )
-    return None
-
-
-def _silent(db: sqlite3.Connection) -> list[Silence]:
-    """What did not answer in the newest cycle that came so far as to ask, and since which cycle it has not."""
-    asked = "SELECT * FROM v_poll WHERE look_seconds IS NOT NULL"
-    found = []
-    for newest in _rows(db, f"{asked} ORDER BY id DESC LIMIT 1"):
-        for what in ("pnfs", "engine", "workflow", "postprocessing", "making"):
-            problem = newest[f"{what}_problem"]
-            if problem is None:
-                continue
-            good = [row["id"] for row in _rows(db, f"{asked} AND {what}_problem IS NULL ORDER BY id DESC LIMIT 1")]
-            first = _rows(db, f"{asked} AND id > ? ORDER BY id LIMIT 1", good or [0])
-            found += [Silence(what=what, since=row["started_at"], problem=problem, means=_MEANS[what]) for row in first]
-    return found
 
 
 def _columns(keys: type[Any]) -> str:

@@ -73,7 +73,20 @@ class SubmitTryStatus(TypedDict):
     text: str | None
 
 
-class ExposureStatus(TypedDict):
+class Age(TypedDict):
+    """How old numbers are. as_of: when they were last seen. stale: they are older than two polls and may have changed.
+
+    stale_because: what keeps them from being seen: `pnfs` or `postprocessing` (the tree is silent), `exposure` (its own
+    folders are), `daemon` (nothing has looked), `schedule` (it is looked at seldom). stale_since: since when.
+    """
+
+    as_of: str | None
+    stale: bool
+    stale_because: str | None
+    stale_since: str | None
+
+
+class ExposureStatus(Age):
     """One exposure. as_of: when all that was asked for of it was last seen; problem: why not, since unseen_since.
 
     unlisted_since: since when exposures.list has no line for it, while it is queued. disagreement: in what the queue
@@ -97,7 +110,6 @@ class ExposureStatus(TypedDict):
     attempt: int
     ccds: CcdCounts
     forcefiles: Forcefiles
-    as_of: str | None
     unseen_since: str | None
     problem: str | None
     unlisted_since: str | None
@@ -107,8 +119,8 @@ class ExposureStatus(TypedDict):
     exposure_id: int
 
 
-class RunStatus(TypedDict):
-    """A run of post-processing."""
+class RunStatus(Age):
+    """A run of post-processing. as_of: when its output was last read; when it ended, once it has."""
 
     season: int
     number: int
