@@ -37,5 +37,7 @@ def oldest_in_brackets(ages: Sequence[Age], screen: Screen) -> str:
     worst = oldest(ages)
     if worst is None:
         return ""
-    which = f"{sum(age['stale'] for age in ages)} of {len(ages)} not seen of late, the oldest " if len(ages) > 1 else ""
-    return f" ({which}{age_words(worst, screen)})"
+    if len(ages) == 1:
+        return in_brackets(worst, screen)
+    number = f"{sum(age['stale'] for age in ages)} of {len(ages)} exposures not seen of late"
+    return f" ({number}, the oldest {age_words(worst, screen)})"

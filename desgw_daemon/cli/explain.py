@@ -126,7 +126,8 @@ def _lines(story: _Story, step: Next, screen: Screen, interval: timedelta) -> li
     exposure = story.exposure
     since = f"since {screen.when(exposure['since'])} ({screen.ago(exposure['since'])})"
     attempt = f", attempt {exposure['attempt']}" if exposure["attempt"] > 1 else ""
-    age = age_words(exposure, screen)
+    running = [run for run in story.status["runs"] if run["state"] == "running"]
+    age = next((words for shown in (exposure, *running) if (words := age_words(shown, screen))), None)
     runs = [run_line(run, screen) for run in story.status["runs"]]
     dags = [
         (line, None)

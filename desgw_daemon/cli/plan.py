@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         assert isinstance(db, sqlite3.Connection)
         watch = read_watch(db, now=now, interval=loaded.config.poll.interval)
     actions = plan(snapshot, policy_of(loaded.config), at)
-    ages = {exposure.id: _age(exposure, watch) for exposure in snapshot.exposures}
+    ages = {exposure.id: _age(exposure, watch) for exposure in snapshot.exposures} | _ages_in_runs(snapshot, watch)
     if args.json:
         said = [_as_json(action, snapshot, ages) for action in actions]
         print_json({"at": at, "as_of": now, "silent": watch.silent, "last_cycle": watch.last_cycle, "actions": said})
@@ -108,6 +108,21 @@ def _age(exposure: Exposure, watch: Watch) -> Age:
     )
     as_of, unseen = (None if time is None else utc(time) for time in (exposure.as_of, exposure.unseen_since))
     return exposure_age(exposure.state, as_of, unseen, watch, changing=changing)
+
+
+def _ages_in_runs(snapshot: Snapshot, watch: Watch) -> dict[int, Age]:
+    """Of what is planned on the step that a run has come to."""
+    from desgw_daemon.domain.states import ExposureState, RunState
+    from desgw_daemon.domain.times import utc
+    from desgw_daemon.report.ages import run_age
+
+    inside = {exposure.id for exposure in snapshot.exposures if exposure.state is ExposureState.POSTPROCESSING}
+    return {
+        exposure_id: run_age(run.state, run.started_at and utc(run.started_at), None, watch)
+        for run in snapshot.runs
+        if run.state is RunState.RUNNING
+        for exposure_id in inside.intersection(run.exposures)
+    }
 
 
 def moment(text: str, now: datetime) -> datetime:

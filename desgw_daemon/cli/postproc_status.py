@@ -99,9 +99,9 @@ def _status(args: argparse.Namespace) -> int:
                 "-" if run["step"] is None else str(run["step"]),
                 str(run["exposures"]),
                 str(len(run["left_out"])),
-                run["started_at"] or "-",
-                run["ended_at"] or "-",
-                _seen(run) or "-",
+                screen.when(run["started_at"]) or "-",
+                screen.when(run["ended_at"]) or "-",
+                screen.when(_seen(run)) or "-",
                 f"{run['reason'] or ''}{in_brackets(cast('Age', run), screen)}".strip(),
             ]
             for run in runs

@@ -18,6 +18,7 @@ from desgw_daemon.domain.policy import Policy
 from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import ExposureState
 from desgw_daemon.errors import UsageError
+from desgw_daemon.report.statustypes import Age
 from desgw_daemon.store.circumstances import with_circumstances
 from desgw_daemon.store.database import make_engine, reading
 from desgw_daemon.store.load import load_snapshot
@@ -99,7 +100,8 @@ class TestWhoWaitsForWhom:
 
         night = Snapshot(exposures=tuple(_queued(number) for number in (1, 2, 3)))
         waits = [waiting(1, 938524), waiting(2, 938526), waiting(3, 938524)]
-        lines = [line for line, _ in plan_lines(waits, night, NOW, Screen(now=NOW, width=200))]
+        ages = dict.fromkeys((1, 2, 3), Age(as_of=None, stale=False, stale_because=None, stale_since=None))
+        lines = [line for line, _ in plan_lines(waits, night, NOW, Screen(now=NOW, width=200), ages)]
         assert lines[-2:] == [
             "  1 i, 3 i: each with its own numbers, such as: template 1: the DAG of 938524 runs",
             "  2 i: template 2: the DAG of 938526 runs",
