@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from desgw_daemon.act.environment import Captured, NotCaptured
 from desgw_daemon.children import ChildStatus, look
 from desgw_daemon.daemon.parts import Part, Parts
-from desgw_daemon.daemon.postproc_following import RunFact, follow_runs, record_run
+from desgw_daemon.daemon.postproc_following import RunFacts, follow_runs, record_run
 from desgw_daemon.daemon.queue_following import QueueFact, follow_queue, queue_unknown, record_queue
 from desgw_daemon.daemon.refreshing import RefreshFact, follow_refresh, record_refresh
 from desgw_daemon.domain.snapshot import (
@@ -58,7 +58,7 @@ class Followed:
     credential_until: datetime | None
     makings: tuple[MakingFact, ...]
     queue: QueueFact
-    runs: tuple[RunFact, ...]
+    runs: RunFacts
     refresh: RefreshFact | None
 
 
@@ -84,7 +84,7 @@ def follow(house: House, snapshot: Snapshot, now: datetime, parts: Parts) -> Fol
             lambda: follow_queue(house, snapshot, something_starts=starts),
             lambda why: queue_unknown(f"it cannot be told: {why}"),
         ),
-        runs=parts.do(Part.RUNS, lambda: follow_runs(house, snapshot), lambda _: ()),
+        runs=parts.do(Part.RUNS, lambda: follow_runs(house, snapshot), lambda _: RunFacts()),
         refresh=parts.do(Part.REFRESH, lambda: follow_refresh(house, snapshot), lambda _: None),
     )
 
@@ -185,7 +185,7 @@ def record_followed(connection: Connection, followed: Followed, now: datetime, p
     for making in followed.makings:
         record(f"DAGMaker {making.making.folder}", partial(_record_making, connection, making, now))
     queue = record("what the queue says", partial(record_queue, connection, followed.queue, now))
-    for run in followed.runs:
+    for run in followed.runs.facts:
         record(f"run {run.run.number} of season {run.run.season}", partial(record_run, connection, run, now))
     if followed.refresh is not None:
         record("the refresh", partial(record_refresh, connection, followed.refresh, now))

@@ -17,6 +17,7 @@ from desgw_daemon.children import ChildStatus, look
 from desgw_daemon.decide.postproc_end import judge_end
 from desgw_daemon.domain.snapshot import PostprocRun, Snapshot
 from desgw_daemon.domain.states import RunState
+from desgw_daemon.errors import TreeSilent
 from desgw_daemon.observe.door import Door
 from desgw_daemon.observe.folderlock import FOLDER_LOCK, holder
 from desgw_daemon.observe.progress import Progress, StatusFile, read_progress, read_status, tail
@@ -54,17 +55,27 @@ class RunFact:
         return max((step for step in (*self.steps, self.run.step) if step is not None), default=None)
 
 
-def follow_runs(house: House, snapshot: Snapshot) -> tuple[RunFact, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """Of each run that goes on. problem: why one of them could not be read, though its tree answers."""
+
+    facts: tuple[RunFact, ...] = ()
+    problem: str | None = None
+
+
+def follow_runs(house: House, snapshot: Snapshot) -> RunFacts:
     """Read it. One that cannot be read is left out: it is looked at again in the next cycle."""
-    facts = []
+    facts, problems = [], []
     for run in snapshot.runs:
         if run.state is not RunState.RUNNING:
             continue
         try:
             facts.append(_fact(house, run))
-        except OSError:
-            continue
-    return tuple(facts)
+        except TreeSilent:
+            continue  # the door tells
+        except OSError as error:
+            problems.append(f"run {run.number} of season {run.season} cannot be followed: {error}")
+    return RunFacts(facts=tuple(facts), problem="; ".join(problems) or None)
 
 
 def _fact(house: House, run: PostprocRun) -> RunFact:

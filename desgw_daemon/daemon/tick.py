@@ -215,7 +215,7 @@ def _write_facts(
             "engine_problem": followed.queue.problem or unwritten,
             "engine_calls": followed.queue.calls,
             "workflow_problem": house.workflow_door.problem,
-            "postprocessing_problem": house.postprocessing_door.problem,
+            "postprocessing_problem": house.postprocessing_door.problem or followed.runs.problem,
             "making_problem": followed.making_problem or intake.workflow_problem,
             "credential_problem": followed.credential_problem,
         },

@@ -103,7 +103,7 @@ _RULES: Final = (
     AlertRule(
         name="postprocessing_silent",
         severity="critical",
-        fires="the Post-Processing folder does not answer, or is away",
+        fires="the Post-Processing folder does not answer or is away, or what a run writes there cannot be read",
         after=timedelta(minutes=1),
         muted_by=("workflow_silent",),
         clears="it answers again",

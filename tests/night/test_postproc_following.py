@@ -31,6 +31,13 @@ print("Run STEP 6: Make plots")
 if os.path.exists("leave-status"):
     open("PostProcStatus2206.txt", "w").write("1 \\n0 \\n1 \\n0 \\n1 \\n1 \\n1 \\n0 \\n0 \\nincomplete")
 """
+#: One that waits in step 2.
+WAITS: Final = """\
+import os, time
+print("Run STEP 2: Forcephoto", flush=True)
+while not os.path.exists("go"):
+    time.sleep(0.05)
+"""
 #: One that leaves a child behind when it is killed.
 LEAVES_A_CHILD: Final = 'echo "Run STEP 2: Forcephoto"; sleep 300 & echo $! > child; wait\n'
 
@@ -87,6 +94,36 @@ class TestWhatItCameTo:
         assert "ended with exit code 0 at step 6, but" in run["reason"] and words in run["reason"]
         assert run["result"] is None
         house.wait_for("attention", 938524)
+
+
+class TestItsOutputCannotBeRead:
+    """Its step has an age then: it is told with the file, and the run is not taken for anything else."""
+
+    def test_for_a_while(self, make_house: Callable[..., House]) -> None:
+        house = make_house(night_of(planned(938524)))
+        put_results(house.sandbox, 938524)
+        folder = house.sandbox.postprocessing
+        (folder / "run_postproc.py").write_text(WAITS)
+        house.ok("queue", "adopt", "--season", "2206", "--yes")
+        house.start()
+        house.until(lambda: newest(house).get("step") == 2, "it is in step 2")
+        output, away = folder / "postproc_run_2206_1.out", folder / "away"
+        output.rename(away)
+        output.mkdir()
+        problem = "SELECT postprocessing_problem AS said FROM v_poll WHERE look_seconds IS NOT NULL ORDER BY id DESC"
+        house.until(lambda: house.rows(problem)[0]["said"], "it is told")
+        assert (
+            f"run 1 of season 2206 cannot be followed: [Errno 21] Is a directory: '{output}'"
+            in house.rows(problem)[0]["said"]
+        )
+        (silent,) = json.loads(house.ok("status", "--json"))["silent"]
+        assert silent["what"] == "postprocessing"
+        output.rmdir()
+        away.rename(output)
+        house.until(lambda: house.rows(problem)[0]["said"] is None, "it is read again")
+        assert (newest(house)["state"], newest(house)["step"]) == ("running", 2)
+        (folder / "go").touch()
+        ended(house, 1, "failed")
 
 
 class TestWhatTheLogSays:
