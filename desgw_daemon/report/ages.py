@@ -45,6 +45,11 @@ class Watch(NamedTuple):
     looked_at: str | None
     run_seen_at: str | None
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the daemon seems not to run: what was silent may have answered since."""
+        return self.looked_at is None or self.last_cycle is None or self.last_cycle["overdue"]
+
     def is_old(self, seen: str | None) -> bool:
         """Whether something last seen then is older than two polls."""
         return seen is None or self.now - datetime.fromisoformat(seen) > max(OLD_AFTER * self.interval, OLD_AT_LEAST)
@@ -80,17 +85,17 @@ def exposure_age(state: str, as_of: str | None, unseen_since: str | None, watch:
     """
     if state == "removed" or not watch.is_old(as_of):
         return _fresh(as_of)
-    tree = watch.silent_since("pnfs")
-    if unseen_since is not None:
-        return _stale(as_of, "exposure" if tree is None else "pnfs", tree or unseen_since)
-    if as_of is None or state in _CLOSED:
+    if unseen_since is None and (as_of is None or state in _CLOSED):
         return _fresh(as_of)
+    tree = watch.silent_since("pnfs")
+    if watch.has_stopped:
+        return _stale(as_of, "daemon", watch.looked_at or unseen_since or as_of)
     if tree is not None:
         return _stale(as_of, "pnfs", tree)
-    if watch.looked_at is None or watch.last_cycle is None or watch.last_cycle["overdue"]:
-        return _stale(as_of, "daemon", watch.looked_at or as_of)
+    if unseen_since is not None:
+        return _stale(as_of, "exposure", unseen_since)
     # What the newest look has seen was looked at because it may change.
-    if as_of >= watch.looked_at:
+    if (as_of or "") >= (watch.looked_at or ""):
         return _stale(as_of, "daemon", watch.looked_at)
     return _stale(as_of, "schedule", as_of) if changing else _fresh(as_of)
 
@@ -103,7 +108,7 @@ def run_age(state: str, started_at: str | None, ended_at: str | None, watch: Wat
     if not watch.is_old(seen or started_at):
         return _fresh(seen)
     tree = watch.silent_since("postprocessing")
-    if tree is not None:
+    if tree is not None and not watch.has_stopped:
         return _stale(seen, "postprocessing", tree)
     return _stale(seen, "daemon", watch.looked_at or started_at)
 
@@ -117,7 +122,7 @@ def _fresh(as_of: str | None) -> Age:
     return Age(as_of=as_of, stale=False, stale_because=None, stale_since=None)
 
 
-def _stale(as_of: str | None, because: str, since: str) -> Age:
+def _stale(as_of: str | None, because: str, since: str | None) -> Age:
     return Age(as_of=as_of, stale=True, stale_because=because, stale_since=since)
 
 

@@ -109,6 +109,12 @@ class TestUnseen:
     def test_tree(self) -> None:
         assert because(of("processing", ago(minutes=9), SILENT, unseen=ago(minutes=8))) == ("pnfs", ago(minutes=6))
 
+    def test_daemon_stopped(self) -> None:
+        """What was silent may have answered since."""
+        gone = SILENT._replace(last_cycle=STOPPED.last_cycle, looked_at=ago(minutes=4))
+        for unseen in (None, ago(minutes=8)):
+            assert because(of("ready", ago(minutes=9), gone, unseen=unseen)) == ("daemon", ago(minutes=4))
+
     def test_never(self) -> None:
         """Numbers that nobody has ever seen are 0, and are said to be so; before the first look there are none."""
         assert because(of("processing", None, WORKS, unseen=ago(seconds=20))) == ("exposure", ago(seconds=20))
