@@ -104,7 +104,7 @@ def _age(exposure: Exposure, watch: Watch) -> Age:
         found=exposure.forcefiles_found,
         expected=exposure.forcefiles_expected,
         ready=exposure.ready,
-        dag=exposure.submission and exposure.submission.state,
+        dag=None if exposure.submission is None else exposure.submission.state,
     )
     as_of, unseen = (None if time is None else utc(time) for time in (exposure.as_of, exposure.unseen_since))
     return exposure_age(exposure.state, as_of, unseen, watch, changing=changing)
@@ -118,7 +118,7 @@ def _ages_in_runs(snapshot: Snapshot, watch: Watch) -> dict[int, Age]:
 
     inside = {exposure.id for exposure in snapshot.exposures if exposure.state is ExposureState.POSTPROCESSING}
     return {
-        exposure_id: run_age(run.state, run.started_at and utc(run.started_at), None, watch)
+        exposure_id: run_age(run.state, None if run.started_at is None else utc(run.started_at), None, watch)
         for run in snapshot.runs
         if run.state is RunState.RUNNING
         for exposure_id in inside.intersection(run.exposures)
