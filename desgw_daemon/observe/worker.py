@@ -100,8 +100,6 @@ class Worker:
         lanes = [_Lane(mount, root, request) for request in requests]
         self._lanes = [lane for lane in lanes if not lane.finished]
         self._threads = calls_at_once
-        #: One exposure whose folders hang must not take all the threads with it.
-        self._most_per_lane = max(1, calls_at_once // 4)
         self._changed = threading.Condition()
         self._writing = threading.Lock()
         #: The thread that asks the root: whoever waits for it must not hang with it.
@@ -152,6 +150,7 @@ class Worker:
                 self._changed.wait(self._until_next_hang())
                 for lane in self._give_up_hanging():
                     self._lanes.remove(lane)
+                    self._changed.notify_all()  # the others' share of the threads has grown
                     if not probing:
                         probing = True
                         threading.Thread(target=lambda: silent.append(self._root_problem()), daemon=True).start()
@@ -204,14 +203,22 @@ class Worker:
     def _next(self) -> tuple[_Lane, _Task] | None:
         with self._changed:
             while self._lanes:
+                most = self._share()
                 for lane in self._lanes:
-                    if lane.todo and not lane.hung and lane.running < self._most_per_lane:
+                    if lane.todo and not lane.hung and lane.running < most:
                         lane.running += 1
                         task = lane.todo.popleft()
                         self._under_way[task] = (lane, time.monotonic())
                         return lane, task
                 self._changed.wait()
         return None
+
+    def _share(self) -> int:
+        """How many threads one exposure may have: if its folders hang, it must not take those of the others with it.
+
+        A quarter of them, or more when fewer than four exposures are left: at the end of a look, or in a look at one.
+        """
+        return max(1, self._threads // min(4, len(self._lanes)))
 
     def _report(self, report: Report) -> None:
         with self._writing:

@@ -80,6 +80,11 @@ class TestOneFolderHangs:
         assert [ccds.count(exposure) for exposure in range(3)] == [0, 10, 10]
         assert len(only(seen, FoldersSeen)) == 3
 
+    def test_the_only_exposure_has_all_the_calls(self, tmp_path: Path) -> None:
+        exposure = Exposure(tmp_path, 900000).make(CCDS[:10]).finish([])
+        seen = self.look(tmp_path, [exposure], [exposure.ccd(ccd) for ccd in CCDS[:10]])
+        assert seen.calls.listings >= 1 + 2 + 8  # the root, forcefiles and folders, a CCD for each of the 8 at once
+
     def test_a_worker_that_can_be_killed_is_gone_for_the_next_look(self, tmp_path: Path) -> None:
         exposure = Exposure(tmp_path, 900000).make(CCDS[:2])
         looker = Looker(root=tmp_path, worker=("sleep", "60"))
