@@ -1,7 +1,8 @@
 """A real systemd for the tests: Debian's, as the first process of namespaces of its own, without a network.
 
 Made once for a machine (a minute), in $DESGW_SYSTEMD_BASE, by default /var/tmp/desgw-systemd; a box is up in three
-seconds. It dies with the pytest process, however that ends. Inside, the program is installed in /opt/desgw as on a
+seconds, and serves all tests of a pytest process. It dies with that, however it ends; what lies about of one that was
+killed is removed by the next. Inside, the program is installed in /opt/desgw as on a
 host: a copy of this checkout, in a venv of the Python that runs the tests, and the account desgw with a systemd of its
 own.
 """
@@ -44,6 +45,8 @@ printf '/opt/site\\n/opt/desgw\\n' >/opt/desgw/venv/lib/PYTHON/site-packages/des
 printf '#!/opt/desgw/venv/bin/python\\nfrom desgw_daemon.__main__ import main\\nmain()\\n' >PROGRAM
 chmod +x PROGRAM
 ln -s PROGRAM /usr/local/bin/desgw-daemon
+# As pip does: the account may not write there, and would compile it all at every start.
+/opt/desgw/venv/bin/python -m compileall -q /opt/desgw/desgw_daemon /opt/desgw/migrations
 """
 
 
@@ -52,7 +55,7 @@ class Box:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._name = f"desgwbox{os.getpid()}"
+        self._name = _name_of(folder)
         self._process: subprocess.Popen[bytes] | None = None
         self._init = 0
 
@@ -82,13 +85,13 @@ class Box:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            end = time.monotonic() + _STARTS_IN_S
-            for tree in _GROUPS:
-                self._remove_groups(tree / self._name, end)
+            _remove_groups(self._folder)
 
     def run(self, *command: str, user: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command inside."""
-        become = ("runuser", "-u", user, "--", "env", f"XDG_RUNTIME_DIR=/run/user/{UID}") if user else ()
+        become = ("runuser", "-u", user, "--", "env", f"HOME=/home/{user}") if user else ()
+        if user == USER:
+            become = (*become, f"XDG_RUNTIME_DIR=/run/user/{UID}")
         return subprocess.run(
             [
                 *("nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--"),
@@ -127,14 +130,15 @@ class Box:
         return self.ok("journalctl", "--no-pager", "-q", "-u", "desgw-daemon", *words)
 
     def until(self, what: str, is_so: Callable[[], bool], seconds: float = _STARTS_IN_S) -> None:
-        """Wait until something is so."""
-        end = time.monotonic() + seconds
+        """Wait until something is so. To ask costs more than to wait: what takes long is asked for less often."""
+        end, pause = time.monotonic() + seconds, 0.1
         while not is_so():
             assert self._process is not None
             console = (self._folder / "console").read_text(errors="replace")[-2000:]
             assert self._process.poll() is None, f"the box has ended: {console}"
             assert time.monotonic() < end, f"waited in vain until {what}: {console}"
-            time.sleep(0.1)
+            time.sleep(pause)
+            pause = min(1.2 * pause, 0.6)
 
     def _is_up(self) -> bool:
         if not self._init:
@@ -160,14 +164,55 @@ class Box:
                 continue
         return 0
 
-    def _remove_groups(self, top: Path, end: float) -> None:
+
+def _name_of(folder: Path) -> str:
+    """Of the box in this folder, for systemd: a host's name, and a control group's."""
+    return "desgw" + folder.name.replace("_", "x")
+
+
+def _remove_groups(folder: Path) -> None:
+    """The control groups of a box, whose processes have been killed but may not be gone yet."""
+    end = time.monotonic() + _STARTS_IN_S
+    for tree in _GROUPS:
+        top = tree / _name_of(folder)
         while top.is_dir() and time.monotonic() < end:
             for path in sorted(top.rglob("*/"), reverse=True):
                 with suppress(OSError):
                     path.rmdir()
             with suppress(OSError):
                 top.rmdir()
-            time.sleep(0.05)
+            if top.is_dir():
+                time.sleep(0.05)
+
+
+def own_folder(base: Path = _BASE) -> tuple[Path, int]:
+    """A folder for a box, and the lock by which others know that its owner lives."""
+    folder = Path(tempfile.mkdtemp(prefix="box-", dir=base))
+    (folder / "place").mkdir()
+    lock = os.open(folder / "owner", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return folder, lock
+
+
+def sweep(base: Path = _BASE) -> list[Path]:
+    """Remove what boxes have left whose owner was killed: their mounts went with their processes, the rest did not.
+
+    Only for who holds making.lock: a folder that is being made has no lock of its own yet.
+    """
+    swept = []
+    for folder in sorted(base.glob("box-*")):
+        lock = os.open(folder / "owner", os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            _remove_groups(folder)
+            shutil.rmtree(folder)
+            swept.append(folder)
+        finally:
+            os.close(lock)
+    return swept
 
 
 @contextmanager
@@ -181,21 +226,22 @@ def running_box() -> Iterator[Box]:
     with (_BASE / "making.lock").open("ab") as lock, (_BASE / "making.log").open("ab") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = subprocess.run([_SCRIPTS / "make-base.sh", _BASE], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    words = (_BASE / "making.log").read_text(errors="replace")[-2000:]
-    assert made.returncode == 0, f"making {_BASE} failed: {words}"
-    folder = Path(tempfile.mkdtemp(prefix="box-", dir=_BASE))
-    (folder / "place").mkdir()
+        sweep()
+        folder, mine = own_folder()
     box = Box(folder)
     try:
+        words = (_BASE / "making.log").read_text(errors="replace")[-2000:]
+        assert made.returncode == 0, f"making {_BASE} failed: {words}"
         box.start()
         yield box
     finally:
         box.end()
         shutil.rmtree(folder)
+        os.close(mine)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def box() -> Iterator[Box]:
-    """A systemd for the tests of one module."""
+    """A systemd for all tests of this process. What one of them changes in it is put back by it."""
     with running_box() as made:
         yield made

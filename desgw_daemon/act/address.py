@@ -28,6 +28,10 @@ class AddressError(Exception):
     """There is no address that could be used; one line, with what to do."""
 
 
+class HiddenError(AddressError):
+    """This account sees none. The service may: LoadCredential gives it files that are root's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A folder of credentials. private: its files must be readable by their owner alone."""
@@ -55,13 +59,15 @@ def read_address(channel: str, places: Sequence[Place]) -> str:
                 line = file.read(_LONGEST).partition(b"\n")[0].decode("utf-8", "replace").strip()
         except FileNotFoundError:
             continue
+        except PermissionError as error:
+            raise HiddenError(f"{path} cannot be read: {error.strerror}") from None
         except OSError as error:
             raise AddressError(f"{path} cannot be read: {error.strerror}") from None
         if "://" not in line:
             raise AddressError(f"the first line of {path} is no address (an Apprise URL such as mailto://...)")
         return line
     where = " or ".join(str(place.folder / f"alert-{channel}") for place in places)
-    raise AddressError(f"the channel {channel} has no address: write its Apprise URL into {where}, mode 600")
+    raise HiddenError(f"the channel {channel} has no address: write its Apprise URL into {where}, mode 600")
 
 
 def _check(path: Path, info: os.stat_result, *, private: bool) -> None:

@@ -55,6 +55,9 @@ class Outgoing:
             output=folder / _OUTPUT,
             timeout=_STARTS_WITHIN + len(deliveries) * self._within,
             end_leftovers=True,
+            # In the sandbox of the service: systemd takes the addresses away with the service, and that the account's
+            # systemd is not there, without which no unit can be started, must be told.
+            beside=True,
         )
 
     def outcomes(self, folder: Path, deliveries: Sequence[Delivery]) -> dict[int, Outcome] | None:

@@ -24,6 +24,7 @@ def ensure_started(
     output: Path,
     timeout: timedelta | None,
     end_leftovers: bool = False,
+    beside: bool = False,
 ) -> None:
     """Run a command under a keeper, once for this folder; do nothing if that has been done already.
 
@@ -35,6 +36,9 @@ def ensure_started(
     After `timeout` everything in the command's session is ended, with SIGTERM and 10 s later SIGKILL. With
     end_leftovers, so is what the command leaves running when it ends by itself. env is handed over in a file
     that only its owner can read, and that does not stay.
+
+    beside: beside this process wherever others run (`place`). For what is over soon, needs no namespaces, and
+    must work, or find this process's own files, when no unit can be started.
 
     A command that cannot be started (no such program or cwd) is an end, with its error: see `look`.
 
@@ -55,7 +59,7 @@ def ensure_started(
         "timeout": None if timeout is None else timeout.total_seconds(),
         "end_leftovers": end_leftovers,
     }
-    if place() == "unit":
+    if place() == "unit" and not beside:
         start_unit(folder, request)
         return
     with tempfile.TemporaryFile("w+", encoding="ascii") as file:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,8 +100,9 @@ def stop(folder: Path) -> None:
     if started is None:
         return
     if _lives(started, started):
-        os.kill(started["pid"], signal.SIGTERM)
-        return
+        with suppress(ProcessLookupError):  # it has ended since it was looked at
+            os.kill(started["pid"], signal.SIGTERM)
+            return
     command = _read(folder / "command")
     if command is None or not _lives(command, started):
         return

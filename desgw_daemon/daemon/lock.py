@@ -84,6 +84,15 @@ def is_held(state: Path) -> bool:
     return _is_held(state, "act")
 
 
+def holder(state: Path) -> int | None:
+    """The number of the process that is at work on it, as that has written it down."""
+    try:
+        word = (state / "locks" / "act.holder").read_text().removeprefix("process ").strip()
+    except OSError:
+        return None
+    return int(word) if word.isdecimal() else None
+
+
 def is_refreshing(state: Path) -> bool:
     """Whether exposures.list is being written anew."""
     return _is_held(state, "refresh")

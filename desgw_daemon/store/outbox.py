@@ -153,6 +153,29 @@ def record_test(connection: Connection, channel: str, message: Message, *, at: d
     )
 
 
+def ask_test(connection: Connection, channel: str, message: Message, *, at: datetime) -> int:
+    """A message of `alerts test` that the daemon is to send; its id."""
+    values = {"severity": message.severity, "title": message.title, "body": message.body}
+    key = connection.execute(
+        insert(table(DeliveryRow)).values(
+            channel=channel, kind="test", **values, at=at, state=DeliveryState.WAITING.value, tries=0
+        )
+    ).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def load_delivery(connection: Connection, number: int) -> Delivery | None:
+    """One message."""
+    return next(iter(_load(connection, table(DeliveryRow).c.id == number)), None)
+
+
+def withdraw(connection: Connection, number: int) -> None:
+    """A message that need not be sent any more, unless it is under way."""
+    rows = table(DeliveryRow)
+    connection.execute(delete(rows).where(rows.c.id == number, rows.c.state == DeliveryState.WAITING.value))
+
+
 def load_undelivered(connection: Connection) -> tuple[Undelivered, ...]:
     """The channels that have not delivered what was last handed to them."""
     rows = table(DeliveryRow)

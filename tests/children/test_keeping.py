@@ -286,6 +286,21 @@ class TestEndedWhole:
         stop(folder)
         assert look(folder).succeeded
 
+    def test_stop_while_it_ends(self, starter: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The keeper ends between the look at it and the signal to it: nothing is left to be done."""
+        folder = starter.bash("while [ ! -e go ]; do sleep 0.02; done")
+        kill = os.kill
+
+        def after_its_end(pid: int, number: int) -> None:
+            (starter.place / "go").touch()
+            until(Path(f"/proc/{pid}").exists, lambda there: not there)  # not even a zombie is left to be signalled
+            kill(pid, number)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "kill", after_its_end)
+            stop(folder)
+        assert until_over(folder).succeeded
+
     def test_leftovers_stay_unless_asked(self, starter: Starter) -> None:
         assert until_over(starter.bash("sleep 60 & echo $! > pid")).succeeded
         pid = pid_in(starter.place / "pid")

@@ -18,15 +18,18 @@ from desgw_daemon.report.messages import digest_of
 from desgw_daemon.store.database import create_or_check, writing
 from desgw_daemon.store.load import table
 from desgw_daemon.store.outbox import (
+    ask_test,
     claim_batch,
     forget_deliveries,
     give_up,
     load_deliveries,
+    load_delivery,
     load_undelivered,
     put_out,
     record_test,
     sent_since,
     settle,
+    withdraw,
 )
 from desgw_daemon.store.tables import AlertRow
 
@@ -203,6 +206,19 @@ class TestADeadChannelComesBack:
             test = Message(kind="test", severity="info", title="t", body="t")
             record_test(connection, "mail", test, at=outbox.now)
         assert outbox.alerts() == []
+
+    def test_one_that_a_person_waits_for(self, outbox: Outbox) -> None:
+        """It goes out as any message does; taken back when it has failed, it is tried no more and is no alert."""
+        test = Message(kind="test", severity="info", title="t", body="t")
+        for answer, left in ((SENT, [("t", "sent")]), (REFUSED, [("t", "sent")])):
+            with writing(outbox.engine) as connection:
+                number = ask_test(connection, "mail", test, at=outbox.now)
+            assert outbox.step(answer) == ["t"]
+            with writing(outbox.engine) as connection:
+                found = load_delivery(connection, number)
+                assert found is not None and found.problem == answer.problem
+                withdraw(connection, number)
+            assert outbox.states() == left and outbox.alerts() == []
 
     def test_a_hiccup_is_no_alert(self, outbox: Outbox) -> None:
         outbox.put("a")

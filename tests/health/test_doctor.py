@@ -321,6 +321,17 @@ class TestEachCheck:
         (tmp_path / "alert-mail").chmod(0o440)
         assert good.check("channels", CREDENTIALS_DIRECTORY=str(tmp_path)).outcome is Outcome.OK
 
+    def test_an_address_for_the_daemon_alone(self, good: Place) -> None:
+        """An observer may not read it; a daemon that is at work may. The daemon itself must see it."""
+        shutil.rmtree(good.state / "credentials")
+        (good.state / "locks").mkdir(exist_ok=True)
+        with ActLock(good.state):
+            holder = good.state / "locks" / "act.holder"
+            holder.write_text("process 1\n")
+            assert good.check("channels").outcome is Outcome.WARN
+            holder.write_text(f"process {os.getppid()}\n")
+            assert good.check("channels").outcome is Outcome.FAIL
+
     def test_a_busy_port(self, good: Place) -> None:
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))

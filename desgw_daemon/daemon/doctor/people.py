@@ -8,10 +8,10 @@ import urllib.request
 from datetime import timedelta
 from typing import Final
 
-from desgw_daemon.act.address import AddressError, places, read_address
+from desgw_daemon.act.address import AddressError, HiddenError, places, read_address
 from desgw_daemon.config.model import Config
 from desgw_daemon.daemon.doctor.check import Answer, Case, check, fail, ok, warn
-from desgw_daemon.daemon.lock import is_held
+from desgw_daemon.daemon.lock import holder, is_held
 
 #: A page on this host that takes longer is not served.
 _PATIENCE: Final = timedelta(seconds=5)
@@ -28,11 +28,19 @@ def channels(case: Case) -> Answer:
         try:
             read_address(name, places(case.config.alert_credentials, case.environment))
         except AddressError as error:
+            if isinstance(error, HiddenError) and _is_at_work_elsewhere(case.config):
+                todo = f"`desgw-daemon alerts test {name}` has the daemon send a message, and says what came of it"
+                return warn(f"the address of {name} is not for this account to read; the daemon may have it", todo)
             what, _, todo = str(error).partition(": ")
             return fail(
                 what, todo or "its first line is an Apprise URL (docs/alerts.md), for its owner alone (mode 600)"
             )
     return ok(f"{', '.join(wanted)}: an address is there; `desgw-daemon alerts test` sends a message")
+
+
+def _is_at_work_elsewhere(config: Config) -> bool:
+    """Whether there is a daemon, and it is not the one that asks: that one sees all that it will ever see."""
+    return is_held(config.paths.state) and holder(config.paths.state) != os.getppid()
 
 
 @check("heartbeat")
