@@ -14,7 +14,7 @@ from typing import Any, Final
 from desgw_daemon.sandbox.judge import judge
 from desgw_daemon.sandbox.scenario import Postproc, Scenario
 from tests.hanging import SlowMount, slow_mount
-from tests.night.house import House, night_of, planned
+from tests.night.house import TREES, House, night_of, planned
 
 #: The keys that the sandbox sets to compress time.
 _COMPRESSED: Final = (
@@ -27,8 +27,8 @@ _COMPRESSED: Final = (
 class Pace:
     """How fast a night goes.
 
-    settings: of daemon.toml; None are the defaults. poll: from cycle to cycle. hang: for how many of them it lasts. job:
-    milliseconds of a job. deadline: seconds, for what is waited for.
+    settings: of daemon.toml; None are the defaults. poll: from cycle to cycle. hang: for how many of them it lasts.
+    job: milliseconds of a job. deadline: seconds, for what is waited for.
     """
 
     settings: dict[str, str] | None
@@ -53,7 +53,7 @@ COMPRESSED: Final = Pace(
     deadline=60,
 )
 #: In real time, with the default settings.
-DEFAULT: Final = Pace(settings=None, poll=timedelta(seconds=60), hang=10, job=5000, deadline=600)
+DEFAULT: Final = Pace(settings=None, poll=timedelta(seconds=60), hang=11, job=5000, deadline=600)
 
 
 def house_of(folder: Path, pace: Pace, scenario: Scenario) -> House:
@@ -86,13 +86,16 @@ def behind_mount(house: House, mountpoint: Path, *keys: str) -> Iterator[SlowMou
         yield mount
 
 
-#: By key of daemon.toml: where the trees are in the sandbox.
-TREES: Final = {"pnfs": "pnfs", "workflow": "gw_workflow", "postprocessing": "Post-Processing"}
-
-
 def is_up(house: House, rule: str) -> bool:
     """Whether people see this alert now."""
     return any(alert["cleared_at"] is None for alert in house.alerts(rule))
+
+
+def run_of(house: House, season: int) -> tuple[str, int]:
+    """The state of a season's first run of post-processing, and the step it has come to."""
+    query = "SELECT state, step FROM v_postproc WHERE season = ? ORDER BY number"
+    row = next(iter(house.rows(query, season)), {"state": "", "step": 0})
+    return row["state"], row["step"] or 0
 
 
 def told(house: House, since: datetime) -> set[str]:

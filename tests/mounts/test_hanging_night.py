@@ -25,6 +25,7 @@ from .nights import (
     now,
     polls_since,
     polls_until,
+    run_of,
     told,
 )
 
@@ -58,13 +59,6 @@ def no_wrong_state(house: House) -> bool:
     return {row["after"] for row in house.rows("SELECT after FROM v_history WHERE kind = 'ccd'")} == {"complete"}
 
 
-def run_of_other(house: House) -> tuple[str, int]:
-    """The state of the other season's run of post-processing, and the step it has come to."""
-    query = "SELECT state, step FROM v_postproc WHERE season = ?"
-    row = next(iter(house.rows(query, OTHER_SEASON)), {"state": "", "step": 0})
-    return row["state"], row["step"] or 0
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("killable", [True, False], ids=["as NFS", "unkillable"])
 def test_everything_hangs(tmp_path: Path, killable: bool, long_form: bool, counted: Callable[[str], None]) -> None:
@@ -78,7 +72,7 @@ def test_everything_hangs(tmp_path: Path, killable: bool, long_form: bool, count
     with behind_mount(house, tmp_path / "mount", "pnfs") as mount:
         house.ok("queue", "adopt", "--season", str(OTHER_SEASON), "--yes")
         house.start()
-        house.until(lambda: run_of_other(house) >= ("running", 3), "post-processing is under way")
+        house.until(lambda: run_of(house, OTHER_SEASON) >= ("running", 3), "post-processing is under way")
         house.ok("queue", "add", str(FIRST), "--season", "2206")
         house.until(lambda: house.exposure(FIRST)["ccds_complete"] >= 5, "the first results")
 
