@@ -14,7 +14,7 @@ from .night import DrillNight
 #: A call hangs after this, and the night's polls are not much later for it.
 _QUICKLY: Final = {"poll.answer_within": '"1 s"'}
 #: The results of the first exposure must still be coming in when it happens: else nothing is looked at.
-_SLOW: Final = short_night(job=300)
+_SLOW: Final = short_night(job=600)
 _FIRST: Final = "pnfs/exp/20200304/938524"
 
 
