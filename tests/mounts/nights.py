@@ -94,8 +94,8 @@ def is_up(house: House, rule: str) -> bool:
 def run_of(house: House, season: int) -> tuple[str, int]:
     """The state of a season's first run of post-processing, and the step it has come to."""
     query = "SELECT state, step FROM v_postproc WHERE season = ? ORDER BY number"
-    row = next(iter(house.rows(query, season)), {"state": "", "step": 0})
-    return row["state"], row["step"] or 0
+    rows = house.rows(query, season)
+    return (str(rows[0]["state"]), int(rows[0]["step"] or 0)) if rows else ("", 0)
 
 
 def told(house: House, since: datetime) -> set[str]:

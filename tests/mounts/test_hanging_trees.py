@@ -142,8 +142,7 @@ def test_all_hang_at_the_start(hanging: Hanging, tmp_path: Path, monkeypatch: py
         assert manager.until_field("READY") == "1"
         monkeypatch.delenv("NOTIFY_SOCKET")
     assert len(house.rows("SELECT 1 FROM v_poll WHERE ended_at IS NOT NULL")) <= 2
-    for rule in ("pnfs_silent", "workflow_silent"):
-        house.until(lambda rule=rule: is_up(house, rule), "an alert")
+    house.until(lambda: is_up(house, "pnfs_silent") and is_up(house, "workflow_silent"), "both alerts")
     assert house.stop() < 10
     house.start()
     hanging.release()
