@@ -25,14 +25,25 @@ class SlowMount:
 
     root: Path
     _socket: Path
+    _server: subprocess.Popen[str]
 
     def hang(self, under: str = "", *, killable: bool = True) -> None:
         """From now on nothing at or below this folder answers. killable: SIGKILL ends who waits, as on an NFS mount."""
         self._order(do="hang", under=under, killable=killable)
 
+    def fail(self, under: str = "", *, error: int) -> None:
+        """From now on everything at or below this folder is answered with this errno."""
+        self._order(do="fail", under=under, error=error)
+
     def release(self) -> None:
-        """Everything answers, what was waiting as well."""
-        self._order(do="release")
+        """Everything answers, what was waiting as well. With its server a mount dies, and nothing hangs on it."""
+        if self._server.poll() is None:
+            self._order(do="release")
+
+    def end(self, number: int) -> None:
+        """End its server by this signal: everything on the mount is an error from now on."""
+        self._server.send_signal(number)
+        self._server.wait(10)
 
     def reset(self) -> None:
         """Count from 0."""
@@ -72,7 +83,7 @@ def slow_mount(folder: Path, mountpoint: Path, *, ms: float = 0, nfs: bool = Fal
                 assert server.stdout is not None
                 if server.stdout.readline() != "mounted\n":
                     left_out("the kernel does not mount FUSE here")
-                yield SlowMount(mountpoint, door)
+                yield SlowMount(mountpoint, door, server)
             finally:
                 server.terminate()
                 try:

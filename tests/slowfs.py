@@ -78,8 +78,8 @@ class Request:
 class Orders:
     """What holds at the moment: how slow, what hangs, what was counted.
 
-    hang: ``{"do": "hang", "under": "a/folder", "killable": true}``, "" for everything. release, reset (the counts),
-    slow (``"ms"``), state.
+    hang: ``{"do": "hang", "under": "a/folder", "killable": true}``, "" for everything. fail: ``"under"``, ``"error"``,
+    the errno that everything there is answered with. release (both), reset (the counts), slow (``"ms"``), state.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -87,6 +87,7 @@ class Orders:
         self._seconds = seconds
         self._hanging: list[tuple[str, bool]] = []
         self._held: dict[int, tuple[Request, bool]] = {}
+        self._failing: dict[str, int] = {}
         self._counts: Counter[str] = Counter()
         self._answer: Callable[[Request], None] = lambda request: None
 
@@ -95,7 +96,7 @@ class Orders:
         self._answer = answer
 
     def passes(self, request: Request, path: str) -> bool:
-        """Count it, and let its time pass; False if it is held back."""
+        """Count it, and let its time pass; False if it is held back. Raises the OSError that it was told to answer."""
         name = ROUND_TRIPS[request.what]
         with self._lock:
             self._counts[name] += 1
@@ -104,9 +105,12 @@ class Orders:
             time.sleep(seconds)
         with self._lock:
             for under, killable in self._hanging:
-                if not under or path == under or path.startswith(under + "/"):
+                if _is_below(path, under):
                     self._held[request.unique] = request, killable
                     return False
+            for under, error in self._failing.items():
+                if _is_below(path, under):
+                    raise OSError(error, os.strerror(error))
         return True
 
     def interrupted(self, unique: int) -> bool:
@@ -124,9 +128,11 @@ class Orders:
             match order["do"]:
                 case "hang":
                     self._hanging.append((order["under"].strip("/"), order["killable"]))
+                case "fail":
+                    self._failing[order["under"].strip("/")] = order["error"]
                 case "release":
                     let_go = [request for request, _ in self._held.values()]
-                    self._hanging, self._held = [], {}
+                    self._hanging, self._held, self._failing = [], {}, {}
                 case "reset":
                     self._counts.clear()
                 case "slow":
@@ -170,8 +176,18 @@ class Server:
                     self._say(other, -errno.EINTR, b"")
             elif what in (FORGET, BATCH_FORGET):
                 pass
-            elif not self._is_round_trip(request) or self._orders.passes(request, self._path(request)):
-                self._answer(request)
+            else:
+                self._ask(request)
+
+    def _ask(self, request: Request) -> None:
+        """Answer it, unless it is held back or is to fail."""
+        try:
+            if self._is_round_trip(request) and not self._orders.passes(request, self._path(request)):
+                return
+        except OSError as error:
+            self._say(request.unique, -(error.errno or errno.EIO), b"")
+        else:
+            self._answer(request)
 
     def _is_round_trip(self, request: Request) -> bool:
         """The end of a listing comes with its last part."""
@@ -282,6 +298,10 @@ class Server:
                 break
             out += entry
         return out
+
+
+def _is_below(path: str, under: str) -> bool:
+    return not under or path == under or path.startswith(under + "/")
 
 
 def _kind(entry: os.DirEntry[str]) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from desgw_daemon.cli.asking import ask_exposures, ask_season, can_ask
 from desgw_daemon.cli.opening import exposure_number, open_config, season_number
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from desgw_daemon.daemon.resolving import Resolved
     from desgw_daemon.domain.output_txt import Output
     from desgw_daemon.observe.lists import Entry
+
+#: Somebody sits and waits for the answer of gw_workflow.
+_PATIENCE: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +57,23 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
 
 
 def with_data(loaded: Loaded, wanted: Wanted) -> Resolved:
-    """What exposures.list says of them, and all the notes. Raises UsageError: refused as a whole."""
+    """What exposures.list says of them, and all the notes. Raises UsageError: refused as a whole.
+
+    While gw_workflow hangs they are queued without: the daemon fills in what is missing when it answers.
+    """
     from desgw_daemon.daemon.resolving import resolve
+    from desgw_daemon.observe.abandoned import Abandoned
+    from desgw_daemon.observe.door import Door
     from desgw_daemon.observe.exposures_list import ExposuresList
 
-    resolved = resolve(ExposuresList(loaded.config.exposures_list), wanted.entries)
+    door = Door(
+        tree="workflow",
+        root=loaded.config.paths.workflow,
+        abandoned=Abandoned(),
+        answer_within=min(_PATIENCE, loaded.config.poll.answer_within),
+        max_stuck=1,
+    )
+    resolved = resolve(ExposuresList(loaded.config.exposures_list, way=door), wanted.entries)
     if resolved.problems:
         raise UsageError(f"refused as a whole: {'; '.join(resolved.problems)}")
     return replace(resolved, notes=(*wanted.notes, *resolved.notes))

@@ -30,12 +30,19 @@ class Mount:
         self._listings = 0
         self._stats = 0
         self._reads = 0
+        #: When the newest call of each thread began.
+        self._begun: dict[int, float] = {}
 
     @property
     def calls(self) -> CallCounts:
         """The calls made or begun so far."""
         with self._lock:
             return CallCounts(self._listings, self._stats, self._reads)
+
+    def newest_call(self, thread: int) -> float:
+        """When this thread's newest call began, by the monotonic clock; 0 when it has made none."""
+        with self._lock:
+            return self._begun.get(thread, 0.0)
 
     def listing(self, path: str) -> list[os.DirEntry[str]]:
         """Every entry of a folder. Raises OSError, also when it breaks off in the middle."""
@@ -69,8 +76,9 @@ class Mount:
             self._listings += listings
             self._stats += stats
             self._reads += reads
+            start = max(self._next_start, time.monotonic())
+            self._begun[threading.get_ident()] = start
             if not self._pause:
                 return
-            start = max(self._next_start, time.monotonic())
             self._next_start = start + self._pause
         time.sleep(max(0.0, start - time.monotonic()))

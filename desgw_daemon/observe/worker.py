@@ -105,8 +105,8 @@ class Worker:
         #: The thread that asks the root: whoever waits for it must not hang with it.
         self._asker = ThreadPoolExecutor(1)
         self._absent: list[Sighting] = []
-        #: Calls under way, and when each began.
-        self._under_way: dict[_Task, tuple[_Lane, float]] = {}
+        #: What is under way: the thread that does it, and since when.
+        self._under_way: dict[_Task, tuple[_Lane, int, float]] = {}
 
     def run(self) -> None:
         """Look at everything, reporting as it goes.
@@ -160,24 +160,28 @@ class Worker:
 
     def _until_next_hang(self) -> float:
         """Seconds until the oldest call under way hangs, of those that are not known to."""
-        begun = [since for task, (_, since) in self._under_way.items() if not task.told]
+        begun = [self._call_since(task) for task in self._under_way if not task.told]
         return max(0.0, min(begun, default=time.monotonic()) + self._answer_within - time.monotonic())
+
+    def _call_since(self, task: _Task) -> float:
+        """Since when the task's call is under way. It may be one of a hundred: a mount that is slow does not hang."""
+        _, thread, since = self._under_way[task]
+        return max(since, self._mount.newest_call(thread))
 
     def _give_up_hanging(self) -> list[_Lane]:
         """The lanes with a call that hangs since now: told, and each call's thread replaced."""
         now = time.monotonic()
         given_up = []
-        for task, (lane, since) in self._under_way.items():
-            if now - since < self._answer_within:
+        for task, (lane, _, _) in self._under_way.items():
+            if task.told or now - self._call_since(task) < self._answer_within:
                 continue
             if not lane.hung:
                 lane.hung = True
                 given_up.append(lane)
-            if not task.told:
-                task.told = True
-                problem = f"{_folder(lane.request, task)} hangs: no answer for {self._answer_within:g} s"
-                self._report(Unseen(lane.request.exposure_id, task.what, task.ccd, problem, datetime.now(UTC), True))
-                self._start_thread()
+            task.told = True
+            problem = f"{_folder(lane.request, task)} hangs: no answer for {self._answer_within:g} s"
+            self._report(Unseen(lane.request.exposure_id, task.what, task.ccd, problem, datetime.now(UTC), True))
+            self._start_thread()
         return given_up
 
     def _work(self) -> None:
@@ -208,7 +212,7 @@ class Worker:
                     if lane.todo and not lane.hung and lane.running < most:
                         lane.running += 1
                         task = lane.todo.popleft()
-                        self._under_way[task] = (lane, time.monotonic())
+                        self._under_way[task] = (lane, threading.get_ident(), time.monotonic())
                         return lane, task
                 self._changed.wait()
         return None

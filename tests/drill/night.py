@@ -29,8 +29,6 @@ DEADLINE: Final = 120.0
 #: An exposure in one of these does not go on by itself.
 _OVER: Final = ("done", "attention", "removed")
 SCHEDD: Final = "paper.test"
-#: The daemon finds the trees by links, which a fault can lead elsewhere; the programs at work in them go on.
-_TREES: Final = {"pnfs": "pnfs", "workflow": "gw_workflow", "postprocessing": "Post-Processing"}
 
 
 class DrillNight:
@@ -54,13 +52,7 @@ class DrillNight:
             self.jobsub, more = _paper(root / "grid")
             own |= more
         self.house = House(root / "sandbox", scenario, own | dict(settings), deadline=DEADLINE)
-        (self.house.root / "doors").mkdir()
-        for key, tree in _TREES.items():
-            _lead(self.house.root / "doors" / tree, self.house.root / tree)
-            self.house.configure(f"paths.{key}", f'"doors/{tree}"')
-        # Its set-up script finds /pnfs beside the folder that it was started in.
-        template = self.house.sandbox.postprocessing / "template_postproc.ini"
-        template.write_text(template.read_text().replace(str(self.house.sandbox.pnfs), f"{self.house.root}/doors/pnfs"))
+        self.house.find_trees_by_links()
         self.scenario = scenario
         self.broken_at: datetime | None = None
         self.healed_at: datetime | None = None
@@ -96,12 +88,15 @@ class DrillNight:
 
     def away(self, tree: str, *, empty: bool) -> Callable[[], None]:
         """Put nothing, or an empty folder, in the place where the daemon finds a tree; returns what puts it back."""
-        door = self.house.root / "doors" / tree
         nothing = self.house.root / "doors" / "nothing"
         if empty:
             nothing.mkdir(exist_ok=True)
-        _lead(door, nothing)
-        return lambda: _lead(door, self.house.root / tree)
+        return self.leads(tree, nothing)
+
+    def leads(self, tree: str, to: Path) -> Callable[[], None]:
+        """From now on the daemon finds a tree there; returns what leads it back. Programs at work in the tree go on."""
+        self.house.lead(tree, to)
+        return lambda: self.house.lead(tree, self.house.root / tree)
 
     def heals(self) -> None:
         """What was wrong is so no more."""
@@ -151,13 +146,6 @@ class DrillNight:
         query = "SELECT count(*) AS n FROM poll WHERE started_at > ? AND started_at <= ?"
         (row,) = self.house.rows(query, f"{since:%Y-%m-%d %H:%M:%S.%f}", until)
         return int(row["n"])
-
-
-def _lead(door: Path, to: Path) -> None:
-    """Lead a link to there, in one step."""
-    new = door.with_name(".new")
-    new.symlink_to(to)
-    new.replace(door)
 
 
 def _rules() -> str:

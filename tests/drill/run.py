@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+import pytest
+
 from .fault import Fault
 from .night import DrillNight
 from .verdict import Outcome, is_page_worthy, outcome_of
@@ -30,7 +32,7 @@ def one(fault: Fault) -> Outcome:
             fault.happens(night)
             night.ends()
             return outcome_of(fault, night)
-        except Exception as problem:  # noqa: BLE001 - whatever it is, the other nights go on, and the table says it
+        except (Exception, pytest.skip.Exception) as problem:  # noqa: BLE001 - whatever it is, the others go on
             said = "".join(traceback.format_exception_only(problem)).strip()
             pages = tuple(alert["rule"] for alert in night.alerts() if is_page_worthy(alert))
             return Outcome(fault=fault, pages=pages, wrong=(f"the night did not come to its end: {said}",))

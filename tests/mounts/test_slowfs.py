@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +102,23 @@ class TestHangs:
                 waiting.wait(0.5)
             mount.release()
             assert waiting.wait(5) < 0
+
+
+class TestFails:
+    """What is at a folder is answered with an error until it is released, whatever root may do."""
+
+    def test_one_folder(self, mount: SlowMount) -> None:
+        mount.fail("a", error=errno.EACCES)
+        with pytest.raises(PermissionError):
+            list((mount.root / "a").iterdir())
+        assert list((mount.root / "b").iterdir()) == [mount.root / "b/file"]
+        mount.release()
+        assert list((mount.root / "a").iterdir()) == [mount.root / "a/file"]
+
+    def test_everything(self, mount: SlowMount) -> None:
+        mount.fail(error=errno.ESTALE)
+        with pytest.raises(OSError, match="Stale file handle"):
+            list(mount.root.iterdir())
 
 
 def test_it_is_unmounted_when_a_test_fails(folder: Path, tmp_path: Path) -> None:

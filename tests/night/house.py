@@ -32,6 +32,8 @@ PROGRAM = (sys.executable, "-m", "desgw_daemon")
 DEADLINE = 60.0
 SEASON = 2206
 NITE = "20200304"
+#: By key of daemon.toml: where the trees are in a sandbox.
+TREES = {"pnfs": "pnfs", "workflow": "gw_workflow", "postprocessing": "Post-Processing"}
 
 
 def planned(expnum: int, band: str = "i", **habits: Any) -> PlannedExposure:
@@ -81,6 +83,22 @@ class House:
         if f"[{section}]\n" not in text:
             text += f"\n[{section}]\n"
         return text.replace(f"[{section}]\n", f"[{section}]\n{name} = {value}\n")
+
+    def find_trees_by_links(self) -> None:
+        """Have the daemon find its trees by links, which `lead` can lead elsewhere; programs at work there go on."""
+        (self.root / "doors").mkdir()
+        for key, tree in TREES.items():
+            self.lead(tree, self.root / tree)
+            self.configure(f"paths.{key}", f'"doors/{tree}"')
+        # Its set-up script finds /pnfs beside the folder that it was started in.
+        template = self.sandbox.postprocessing / "template_postproc.ini"
+        template.write_text(template.read_text().replace(str(self.sandbox.pnfs), f"{self.root}/doors/pnfs"))
+
+    def lead(self, tree: str, to: Path) -> None:
+        """From now on, in one step, the daemon finds the tree there."""
+        new = self.root / "doors" / ".new"
+        new.symlink_to(to)
+        new.replace(self.root / "doors" / tree)
 
     def order_postproc(self, **habits: Any) -> None:
         """Change how the stand-in of run_postproc.py behaves from its next run on; habits as Postproc has them."""

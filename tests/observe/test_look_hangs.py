@@ -184,3 +184,21 @@ class TestWorkerThatFails:
 
     def test_it_is_the_real_one_by_default(self) -> None:
         assert WORKER[0] == sys.executable
+
+
+class TestSlowIsNotHanging:
+    """The deadline is that of one call: a folder that takes many, each of which is answered, is seen."""
+
+    def test_many_calls(self, tmp_path: Path) -> None:
+        exposure = Exposure(tmp_path, 900000).make(CCDS[:20]).finish(CCDS[:20])
+        seen = Looker(root=tmp_path).look(
+            [request(exposure, folders=False, ccds=(1,))],
+            deadline=20 * SECOND,
+            answer_within=SECOND,
+            calls_at_once=2,
+            # 40 sizes are asked for, in twice the time that one call may take.
+            calls_per_second=20,
+            max_stuck=1,
+        )
+        assert not only(seen, Unseen)
+        assert [len(files.files) for files in only(seen, ForcefilesSeen)] == [40]
