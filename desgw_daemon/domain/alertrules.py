@@ -463,6 +463,8 @@ _RULES: Final = (
         name="checkup_failed",
         severity="warning",
         fires="`doctor` finds something that a night needs and is not there",
+        # Longer than that of the rules that tell the same thing when something waits for it: they come first.
+        after=timedelta(minutes=3),
         muted_by=(*_NO_GROUND, "engine_silent", "credential"),
         clears="a later check finds it",
         todo="`desgw-daemon doctor`",
