@@ -241,6 +241,10 @@ class House:
         records = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
         return [record for record in records if record["event"] == event]
 
+    def terminal(self) -> str:
+        """All that the daemon has said on its terminal."""
+        return self._said.read_text() if self._said.exists() else ""
+
     def runs(self, who: str) -> list[ProgramRun]:
         """The runs of a stand-in, as it has logged them itself."""
         return [run for run in program_runs(self.sandbox.log) if run.who == who]
