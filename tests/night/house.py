@@ -137,12 +137,16 @@ class House:
 
     # -- the daemon -----------------------------------------------------------------------------
 
+    def program(self) -> tuple[str, ...]:
+        """How the daemon is started."""
+        return PROGRAM
+
     def start(self) -> None:
         """Start the daemon. Its terminal's words go to a file."""
         assert self.daemon is None or self.daemon.poll() is not None
         with self._said.open("a") as said:
             self.daemon = subprocess.Popen(
-                [*PROGRAM, "--config", str(self.config), "run"],
+                [*self.program(), "--config", str(self.config), "run"],
                 cwd=self.root,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
