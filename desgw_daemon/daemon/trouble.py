@@ -133,7 +133,7 @@ class DatabaseTrouble:
                 at = datetime.fromisoformat(since)
             except (OSError, ValueError):
                 continue
-            return AlertWanted(key=_RULE.name, rule=_RULE.name, text=text.strip(), since=at)
+            return AlertWanted(key=_RULE.name, rule="database_error", text=text.strip(), since=at)
         return None
 
     def is_over(self) -> None:
