@@ -94,10 +94,13 @@ class DagMaker:
             move_making(connection, making, MakingState.RUNNING, at=now, why="DAGMaker runs", rc_sha256=checksum)
         return making
 
-    def end_overdue(self, making: Making, now: datetime) -> None:
-        """End a DAGMaker that nobody ends: its keeper, which has the time-out, was killed. Raises OSError."""
+    def end_overdue(self, making: Making) -> None:
+        """End a DAGMaker that nobody ends: its keeper, which has the time-out, was killed. Raises OSError.
+
+        By how long it runs: a clock that is set forward ends nothing.
+        """
         folder = Path(making.folder)
-        if now - making.intent_at >= self._timeout + _AFTER_TIMEOUT and look(folder).state == "running":
+        if (age := look(folder).age) is not None and age >= self._timeout + _AFTER_TIMEOUT:
             stop(folder)
 
     def _set_season(self, exposure: Exposure, attempt: int, folder: Path, now: datetime) -> None:

@@ -133,22 +133,25 @@ class Postprocessor:
                 " until it has ended"
             )
 
-    def end_overdue(self, run: PostprocRun, now: datetime) -> None:
+    def end_overdue(self, run: PostprocRun) -> None:
         """End a run that hangs in its preparation, or whose end a person has ordered. Raises OSError.
+
+        By how long it runs: a clock that is set forward ends nothing.
 
         run_postproc.py itself is never ended otherwise.
         """
         folder = Path(run.folder)
+        if (age := look(folder).age) is None:
+            return
         if run.stopped_by is not None:
             # Whoever ordered it may have been cut off, or have no right to do it.
-            if look(folder).state == "running":
-                stop(folder)
+            stop(folder)
             return
         # The set-up, the links and the trial read may each take their time.
-        if run.started_at is None or now - run.started_at < 3 * self._settings.setup_timeout:
+        if age < 3 * self._settings.setup_timeout:
             return
         stage = folder / STAGE
-        if look(folder).state == "running" and not (stage.exists() and stage.read_text().strip() == STAGES[-1]):
+        if not (stage.exists() and stage.read_text().strip() == STAGES[-1]):
             stop(folder)
 
     def clear_away(self, run: PostprocRun) -> None:

@@ -8,7 +8,7 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -27,7 +27,7 @@ class ChildStatus:
     keeper was killed, or the machine restarted).
 
     pid is the command's, once it is known. exit_code and signal exclude each other. error: words, when it
-    could not be started or its record cannot be read.
+    could not be started or its record cannot be read. age: for how long it runs, whatever the clock was set to.
     """
 
     state: Literal["absent", "running", "ended", "lost"]
@@ -38,6 +38,7 @@ class ChildStatus:
     signal: int | None = None
     timed_out: bool = False
     error: str | None = None
+    age: timedelta | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -71,7 +72,7 @@ def look(folder: Path) -> ChildStatus:
     command = _read(folder / "command")
     ended = _read(folder / "exit")
     if ended is None and (_lives(started, started) or _lives(command, started)):
-        return ChildStatus(state="running", pid=_pid(command), started_at=_time(started))
+        return ChildStatus(state="running", pid=_pid(command), started_at=_time(started), age=_age(started))
     # the keeper may have written the end, and gone, since the first look for it
     ended = ended or _read(folder / "exit")
     if ended is None:
@@ -129,6 +130,13 @@ def _lives(record: dict[str, Any] | None, started: dict[str, Any]) -> bool:
         return False
     found = keeper.process(record["pid"])
     return found is not None and found[0] == record.get("start") and started.get("boot_id") == keeper.boot_id()
+
+
+def _age(started: dict[str, Any]) -> timedelta | None:
+    """Of one that lives: its start is in the ticks of this boot."""
+    if not isinstance(ticks := started.get("start"), int):
+        return None
+    return timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def _pid(command: dict[str, Any] | None) -> int | None:

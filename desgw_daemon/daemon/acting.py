@@ -8,6 +8,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from desgw_daemon.act.forgotten import number_of_next
 from desgw_daemon.act.output_txt import keep_current
 from desgw_daemon.daemon.parts import Part, Parts
 from desgw_daemon.daemon.skipto import rows_to_keep, weigh
@@ -33,6 +34,7 @@ from desgw_daemon.store.claims import ask_recheck, claim_run, note_folders_made,
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.disagreements import set_disagreements
 from desgw_daemon.store.journal import move_exposure
+from desgw_daemon.store.runs import forcefiles_of
 from desgw_daemon.store.wishes import answer_request
 from desgw_daemon.wiring import House
 
@@ -70,7 +72,7 @@ class Actor:
             if not cleared and isinstance(action, StartPostproc | LaunchPostproc):
                 continue
             self._try(str(action), partial(self._do, snapshot, exposures, action, now))
-        self._tidy(snapshot, now)
+        self._tidy(snapshot)
         self._write_output(now)
         return tuple(self._errors)
 
@@ -109,17 +111,17 @@ class Actor:
         ]
         return all(done)
 
-    def _tidy(self, snapshot: Snapshot, now: datetime) -> None:
+    def _tidy(self, snapshot: Snapshot) -> None:
         """End what has outlived its time-out, and take up a refresh whose start a crash has interrupted."""
         house = self._house
         newest = {run.season: run for run in sorted(snapshot.runs, key=lambda run: run.number)}
         for e in snapshot.exposures:
             if (making := e.making) is not None and making.state is MakingState.RUNNING:
-                self._try(f"end an overdue DAGMaker of {e.expnum}", partial(house.dagmaker.end_overdue, making, now))
+                self._try(f"end an overdue DAGMaker of {e.expnum}", partial(house.dagmaker.end_overdue, making))
         for run in newest.values():
             if run.state is RunState.RUNNING:
                 what = f"look after run {run.number} of {run.season}"
-                self._try(what, partial(house.postprocessor.end_overdue, run, now))
+                self._try(what, partial(house.postprocessor.end_overdue, run))
         if (refresh := snapshot.refresh) is not None and refresh.state is RefreshState.RUNNING:
             self._try("take up the refresh of exposures.list", partial(house.refresher.launch, refresh))
 
@@ -173,18 +175,27 @@ class Actor:
         self._house.postprocessor.check_folder()
         action = self._with_folders(snapshot, action, now)
         ids = set(action.exposure_ids)
+        members = [exposure for exposure in snapshot.exposures if exposure.id in ids]
         choice = weigh(
             self._house.config,
             self._house.policy,
             snapshot.runs,
             season=action.season,
-            members=[exposure for exposure in snapshot.exposures if exposure.id in ids],
+            members=members,
             fingerprint=action.fingerprint,
             forced=action.forced_skipto,
             asked_by=action.asked_by,
             way=self._house.postprocessing_door,
         ).choice
+        folder_of = str(self._house.config.paths.state / "runs" / f"S{action.season}_{{number}}")
         with writing(self._house.database) as connection:
+            number_after = partial(
+                number_of_next,
+                folder_of,
+                expnums=[exposure.expnum for exposure in members],
+                forcefiles="".join(wanted.line for wanted in forcefiles_of(connection, action.exposure_ids)),
+                anew=action.asked_by is not None or action.retry_of is not None,
+            )
             run = claim_run(
                 connection,
                 season=action.season,
@@ -194,7 +205,8 @@ class Actor:
                 skipto=choice.skipto,
                 skipto_reason=choice.reason,
                 evidence=rows_to_keep(choice),
-                folder_of=str(self._house.config.paths.state / "runs" / f"S{action.season}_{{number}}"),
+                folder_of=folder_of,
+                number_after=number_after,
                 asked_by=action.asked_by,
                 why=action.reason,
                 at=now,

@@ -42,7 +42,8 @@ class _Lock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._holder.unlink()
         self._lock.release()
 
     def _taken(self) -> str:

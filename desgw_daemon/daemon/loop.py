@@ -38,7 +38,7 @@ from desgw_daemon.daemon.heartbeat import Heartbeat
 from desgw_daemon.daemon.measuring import Measuring
 from desgw_daemon.daemon.service import EXTEND_EVERY, Service
 from desgw_daemon.daemon.tick import tick
-from desgw_daemon.daemon.trouble import DatabaseTrouble, sender
+from desgw_daemon.daemon.trouble import trouble_of
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.errors import ConfigError
 from desgw_daemon.report.events import Event
@@ -75,14 +75,7 @@ class Daemon:
         self._after.add("the heartbeat", Heartbeat().cycle_done)
         self._after.add("numbers for Prometheus", Measuring().cycle_done)
         self._after.add("doctor", Checkups(source=loaded.source.absolute(), log=log).cycle_done)
-        paths = loaded.config.paths
-        self._trouble = DatabaseTrouble(
-            state=paths.state,
-            backups=loaded.config.backups,
-            log=log,
-            send=sender(loaded.config, log),
-            clock=clock,
-        )
+        self._trouble = trouble_of(self._house, log, clock)
         self._stop = threading.Event()
         self._look_at_config = threading.Event()
         #: When cycles are wanted beside the regular ones. Shared by watchers, signals and cycles: its steps are atomic.
@@ -92,8 +85,9 @@ class Daemon:
         self._overrun = False
         self._overrun_told = False
         self._unwatched = False
-        # Its warning of a cycle that runs over says nothing to people; _on_overrun does.
+        # What they say of a cycle that runs over, or has failed, says nothing to people; _on_overrun and _on_error do.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+        logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -141,6 +135,7 @@ class Daemon:
             self._scheduler.shutdown(wait=False)
         finally:
             watch.stop()
+        self._trouble.wait(_LAST_CYCLE)
         if not self._in_cycle.acquire(timeout=_LAST_CYCLE.total_seconds()):
             self._log.info(Event.DAEMON_STOPPED, "stopped in the middle of a cycle; the next start takes it up")
             self._leave_at_once()
@@ -190,7 +185,13 @@ class Daemon:
                     self._take_config()
                 finally:
                     self._service.reloaded(self._loaded.config)
-            done = tick(self._house, self._log, clock=self._clock, more_alerts=self._own_alerts())
+            done = tick(
+                self._house,
+                self._log,
+                clock=self._clock,
+                more_alerts=self._own_alerts(),
+                told=self._trouble.told(),
+            )
             committed = Committed(
                 number=done.number, at=done.at, house=self._house, credential_until=done.credential_until
             )

@@ -43,9 +43,10 @@ def report(
     now: datetime,
     errors: tuple[str, ...],
     more_alerts: tuple[AlertWanted, ...],
+    told: AlertWanted | None,
     credential_until: datetime | None,
 ) -> None:
-    """errors: of actions. more_alerts: those whose facts do not stand in the database."""
+    """errors: of actions. more_alerts: those whose facts do not stand in the database. told: see tick."""
     for error in errors:
         log.warning(Event.ACTION_FAILED, error)
     own = (*_failed_actions(errors), *more_alerts)
@@ -55,7 +56,7 @@ def report(
         lambda: (*_conditions(connection, house, now, credential_until), *own),
         lambda _: standing_alerts(connection, without="part_failed"),
     )
-    work = partial(set_alerts, connection, parts.alerts(wanted), house.policy, at=now)
+    work = partial(set_alerts, connection, parts.alerts(wanted), house.policy, at=now, told=told)
     parts.record(connection, Part.ALERTS, "", work)
     parts.record(connection, Part.TELLING, "", partial(_tell, connection, house, log, now))
     parts.record(

@@ -76,11 +76,13 @@ def tick(
     clock: Callable[[], datetime],
     since_boot: Callable[[], float] = boottime,
     more_alerts: tuple[AlertWanted, ...] = (),
+    told: AlertWanted | None = None,
 ) -> TickResult:
     """One cycle. `now` is read once and handed on. since_boot: seconds, of a clock that nobody sets.
 
-    more_alerts: what the loop itself has to tell (a refused configuration). Raises DatabaseError when the database
-    cannot be used: nothing is done then, since nothing could be written down.
+    more_alerts: what the loop itself has to tell (a refused configuration). told: an alert that people were told of
+    while the database could not be used, to be written down now. Raises DatabaseError when the database cannot be used:
+    nothing is done then, since nothing could be written down.
     """
     now = clock()
     begun = time.monotonic()
@@ -104,6 +106,7 @@ def tick(
             now=now,
             errors=done.errors,
             more_alerts=(*more_alerts, *done.alerts),
+            told=told,
             credential_until=done.credential_until,
         )
         spent = timedelta(seconds=time.monotonic() - begun)

@@ -419,7 +419,7 @@ _RULES: Final = (
         fires="the database cannot be read or written: nothing is done until it can",
         muted_by=("disk_nearly_full",),
         clears="a cycle is written down",
-        todo="`desgw-daemon db check`; docs/runbook.md tells the way back to a backup",
+        todo="what the alert says; of a broken database it names the newest good copy: `desgw-daemon db restore COPY`",
     ),
     AlertRule(
         name="disk_nearly_full",

@@ -10,6 +10,7 @@ from typing import Final
 
 #: Rules that raise an alert for the same cause as a check, when it matters: then the check's failure is no news.
 TOLD_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "state_folder": ("disk_nearly_full", "database_error"),
     "state_space": ("disk_nearly_full",),
     "pnfs": ("pnfs_silent",),
     "workflow": ("workflow_silent",),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -96,7 +96,7 @@ def under_way(folder: Path, timeout: timedelta) -> str | None:
         if child.state != "running":
             continue
         since = child.started_at
-        if since is not None and datetime.now(UTC) - since > timeout + _KEEPERS_OWN:
+        if child.age is not None and child.age > timeout + _KEEPERS_OWN:
             children.stop(each / _KEEPER)
         return f"its submit command runs since {'some time' if since is None else utc(since)} (process {child.pid})"
     return None

@@ -55,6 +55,37 @@ def standing_alerts(connection: Connection, *, without: str) -> tuple[AlertWante
     )
 
 
+def told_elsewhere(
+    connection: Connection, wanted: AlertWanted, *, severity: str, active: bool, calm_since: datetime, at: datetime
+) -> None:
+    """Write down an alert that people were told of when it could not be written down. It is up from now on.
+
+    One with its key that is up, or whose end after calm_since nobody has been told, is the same one.
+    """
+    rows = table(AlertRow)
+    same = (rows.c.key == wanted.key) & (
+        rows.c.cleared_at.is_(None) | (rows.c.cleared_told_at.is_(None) & (rows.c.cleared_at > calm_since))
+    )
+    found = connection.execute(select(rows.c.id).where(same).order_by(rows.c.id.desc()).limit(1)).scalar_one_or_none()
+    if found is not None:
+        connection.execute(update(rows).where(rows.c.id == found).values(cleared_at=None, **_words(wanted, severity)))
+        return
+    since = wanted.since or at
+    connection.execute(
+        insert(rows).values(
+            key=wanted.key,
+            rule=wanted.rule,
+            **_words(wanted, severity),
+            since=since,
+            raised_at=since,
+            told_at=since,
+            told_text=wanted.text,
+            times_told=1,
+            active=active,
+        )
+    )
+
+
 def write_changes(connection: Connection, changes: AlertChanges, *, at: datetime) -> None:
     """Raise, refresh and clear alerts, and set which conditions wait."""
     rows = table(AlertRow)

@@ -6,7 +6,7 @@ both succeed, and a person's hold or removal that came in between wins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -136,6 +136,7 @@ def claim_run(
     skipto: int,
     skipto_reason: str,
     folder_of: str,
+    number_after: Callable[[int], int] = lambda known: known + 1,
     asked_by: str | None,
     why: str,
     at: datetime,
@@ -145,7 +146,8 @@ def claim_run(
 ) -> PostprocRun | None:
     """Write down that post-processing is about to start, with its exposures. None when it may not any more.
 
-    folder_of: template of its folder, with ``{number}``. evidence: what was weighed for its SKIPTO, a row a start.
+    folder_of: template of its folder, with ``{number}``. number_after: its number, from the highest known.
+    evidence: what was weighed for its SKIPTO, a row a start.
     left_out: what does not go in, and why, by exposure id. retry_of: id of the failed run that is tried again.
     """
     if any(run.state in RUN_LIVE for run in load_runs(connection)) or not exposure_ids:
@@ -155,7 +157,8 @@ def claim_run(
     if any(e.held or e.state not in allowed for e in members) or len(members) != len(exposure_ids):
         return None
     runs = table(PostprocRunRow)
-    number = 1 + (connection.execute(select(func.max(runs.c.number)).where(runs.c.season == season)).scalar_one() or 0)
+    newest = connection.execute(select(func.max(runs.c.number)).where(runs.c.season == season)).scalar_one()
+    number = number_after(newest or 0)
     key = connection.execute(
         insert(runs).values(
             season=season,

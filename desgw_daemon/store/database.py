@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import NullPool, QueuePool
 
 import desgw_daemon
 from desgw_daemon.errors import DesgwError, Refused
+from desgw_daemon.store.onefile import OneFile
 from desgw_daemon.store.readonly import BUSY_TIMEOUT, reading_uri, why_not_read
+from desgw_daemon.store.restoring import work_without_database
 from desgw_daemon.store.views import view_drift
 
 if TYPE_CHECKING:
@@ -41,13 +43,12 @@ class OlderSchemaError(SchemaError):
 
 
 def make_engine(path: Path) -> Engine:
-    """An engine on the file, which it creates on first use."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
+    """An engine on the file, which it creates on first use. It goes on with no other file of that name."""
+    file = OneFile(path)
+    engine = create_engine("sqlite://", creator=file.open, poolclass=QueuePool)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, record: Any) -> None:
-        # The driver's own transaction handling is switched off: BEGIN is ours, below.
-        connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA journal_mode = WAL")
@@ -58,6 +59,10 @@ def make_engine(path: Path) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         mode = "DEFERRED" if connection.get_execution_options().get("reading") else "IMMEDIATE"
+        try:
+            file.check()
+        except sqlite3.OperationalError as error:
+            raise OperationalError(f"BEGIN {mode}", None, error) from error
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
@@ -153,7 +158,7 @@ def create_or_check(path: Path) -> Engine:
     Refused when it cannot be opened now.
     """
     if not path.exists():
-        if work := _work_without_database(path.parent):
+        if work := work_without_database(path.parent):
             raise SchemaError(
                 f"{path} is gone, but {work} hold work of it: if the folder's disk is not mounted, mount it; else bring"
                 " back a copy (backups/, see docs/database.md) before anything is submitted twice"
@@ -181,11 +186,6 @@ def create_or_check(path: Path) -> Engine:
     if new:
         upgrade(engine)
     return engine
-
-
-def _work_without_database(state: Path) -> str:
-    """The folders in which a daemon has worked before, in words; empty for a new state folder."""
-    return " and ".join(f"{name}/" for name in ("attempts", "local", "runs") if any(state.glob(f"{name}/*")))
 
 
 def _unusable(path: Path, error: DatabaseError) -> DesgwError:

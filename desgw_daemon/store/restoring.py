@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from desgw_daemon.errors import Refused
@@ -21,13 +22,25 @@ from desgw_daemon.store.wishes import pause
 
 #: What SQLite says of a file that is broken for good; anything else may be over by itself.
 _BROKEN: Final = ("malformed", "not a database", "corrupt", "damaged")
+#: What the program says of a file that somebody has taken away under it (store/onefile.py), or before it was started.
+_GONE: Final = ("was removed", "was replaced", "is gone")
 #: A damaged file can have thousands of complaints: the first says enough.
 _CHECK: Final = "PRAGMA quick_check(1)"
 
 
 def is_broken(words: str) -> bool:
-    """Whether SQLite's words mean that the file itself is damaged."""
-    return any(word in words for word in _BROKEN)
+    """Whether these words mean that the file itself is damaged, or gone: nothing but a copy helps."""
+    return any(word in words for word in (*_BROKEN, *_GONE))
+
+
+def is_taken_away(words: str) -> bool:
+    """Whether these words mean that the file is no more where it was: the program still has it in hand."""
+    return any(word in words for word in _GONE)
+
+
+def work_without_database(state: Path) -> str:
+    """The folders in which a daemon has worked before, in words; empty for a new state folder."""
+    return " and ".join(f"{name}/" for name in ("attempts", "local", "runs") if any(state.glob(f"{name}/*")))
 
 
 def damage_of(path: Path) -> str | None:
@@ -59,6 +72,21 @@ def way_back(folder: Path) -> str:
         f"the newest good copy is {copy} (of {made:%Y-%m-%dT%H:%M:%S%z}): stop the daemon, then"
         f" `desgw-daemon db restore {copy}`"
     )
+
+
+def save_what_is_open(engine: Engine, folder: Path, *, at: datetime) -> Path | None:
+    """Copy the database that the engine has open, though its file was taken away: all of it is still there, until the
+    program ends. None when that is not possible.
+    """
+    target = folder / f"desgw-{at:%Y%m%dT%H%M%S}Z.db"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with closing(engine.raw_connection()) as held, closing(sqlite3.connect(target)) as copy:
+            held.backup(copy)
+    except (sqlite3.Error, DatabaseError, OSError):
+        target.unlink(missing_ok=True)
+        return None
+    return target
 
 
 def restore(path: Path, copy: Path, *, who: str, at: datetime) -> Path | None:

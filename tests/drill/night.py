@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.sandbox.scenario import Scenario
+from tests.delivery.servers import Web, web_server
+from tests.disks import ImageDisk, SmallDisk
 from tests.jobsub.standin import Jobsub
 from tests.night.house import House
 
@@ -56,6 +58,10 @@ class DrillNight:
         self.scenario = scenario
         self.broken_at: datetime | None = None
         self.healed_at: datetime | None = None
+        #: A disk of its own for the state folder, where a fault needs one.
+        self.disk: SmallDisk | ImageDisk | None = None
+        #: A channel, where a fault is told without the database; what it has taken.
+        self.web: Web | None = None
         #: What is to be undone whatever comes, last first: mounts, processes.
         self.undo: list[Callable[[], object]] = []
 
@@ -64,6 +70,36 @@ class DrillNight:
         """The folder of the queue on paper."""
         assert self.jobsub is not None
         return self.jobsub.paper
+
+    @property
+    def database(self) -> Path:
+        """The file of the database."""
+        return self.house.state / "desgw.db"
+
+    def listen(self) -> None:
+        """Be a channel to which the daemon sends its alerts from `warning` on."""
+        server = web_server()
+        self.web = server.__enter__()
+        self.undo.append(lambda: server.__exit__(None, None, None))
+        folder = self.house.state / "credentials"
+        folder.mkdir(exist_ok=True)
+        address = folder / "alert-hook"
+        address.write_text(f"{self.web.address}\n")
+        address.chmod(0o600)
+        self.house.configure("alerts.channels", '{ hook = "warning" }')
+
+    def heard(self) -> list[str]:
+        """The messages of page-worthy alerts that have come in by the channel, as they were raised."""
+        assert self.web is not None
+        return [
+            f"{message['title']}\n{message['message']}"
+            for message in self.web.taken
+            if message["title"].startswith(("WARNING: ", "CRITICAL: "))
+        ]
+
+    def said(self, words: str) -> int:
+        """How many lines on the daemon's terminal have these words."""
+        return self.house.terminal().count(words)
 
     # -- the course of the night ----------------------------------------------------------------
 

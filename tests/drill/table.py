@@ -21,7 +21,8 @@ nothing submitted twice, every CCD counted as it is on disk, and post-processing
 
 **Page-worthy** is an alert of severity `warning` or `critical` that people are told as raised. One that waits for its
 delay, is muted by its cause, or is on trial, is none. Each fault must give exactly one: its root cause. Faults that
-need nobody must give none; they are in a list of their own, with the reason.
+need nobody must give none; they are in a list of their own, with the reason. Where the database itself is what fails, a
+channel counts the messages as well: there must be as many as alerts.
 
 `python -m tests.drill --only NAME` tries one of them. A short form of it is in `make test`.
 """

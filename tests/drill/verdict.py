@@ -54,6 +54,8 @@ def outcome_of(fault: Fault, night: DrillNight) -> Outcome:
     own = next((alert for alert in told if alert["rule"] == fault.alert), None)
     verdict = judge(night.house.root, night.house.ok("status", "--json"))
     wrong = [line.text for line in verdict.lines if not line.ok and not line.text.startswith(fault.excused or ("\0",))]
+    if night.web is not None and (heard := len(night.heard())) != len(told):
+        wrong.append(f"{heard} messages of {len(told)} alerts came in")
     numbers: dict[str, Any] = {}
     if own is not None and night.broken_at is not None:
         raised = _time(own["raised_at"])

@@ -16,6 +16,7 @@ from sqlalchemy import event
 
 from desgw_daemon.config.loading import load
 from desgw_daemon.daemon.tick import TickResult, tick
+from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.report.logs import Log
 from desgw_daemon.store.adding import Wish, add
 from desgw_daemon.store.database import create_or_check, writing
@@ -83,11 +84,15 @@ class Place:
         self.now += span
         self._since_boot += span.total_seconds()
 
-    def tick(self, house: House | None = None, *, later: timedelta = timedelta(minutes=1)) -> TickResult:
+    def tick(
+        self, house: House | None = None, *, later: timedelta = timedelta(minutes=1), told: AlertWanted | None = None
+    ) -> TickResult:
         """One cycle."""
         self.wait(later)
         with self.log() as log:
-            return tick(house or self.house, log, clock=lambda: self.now, since_boot=lambda: self._since_boot)
+            return tick(
+                house or self.house, log, clock=lambda: self.now, since_boot=lambda: self._since_boot, told=told
+            )
 
     @contextmanager
     def log(self) -> Iterator[Log]:

@@ -8,15 +8,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from desgw_daemon.daemon.trouble import DatabaseTrouble, refuse_damaged
+from desgw_daemon.domain.actions import AlertWanted
+from desgw_daemon.domain.messages import Message
 from desgw_daemon.errors import Refused
+from desgw_daemon.report.logs import Log
 from desgw_daemon.store.database import SchemaError, backup, create_or_check
-from desgw_daemon.store.restoring import damage_of, newest_good_copy, restore
+from desgw_daemon.store.restoring import damage_of, newest_good_copy, restore, save_what_is_open
 
 from .place import Place
 
@@ -95,43 +100,109 @@ class TestDamage:
 
 
 class TestTelling:
-    """An episode is told once without the database, also across a restart, and its end once."""
+    """A trouble is told once without the database, also across a restart; the alert that it leaves tells its end."""
 
-    def test_once_each(self, place: Place) -> None:
-        sent: list[str] = []
+    def trouble(self, place: Place, log: Log, sent: list[Message], **more: Any) -> DatabaseTrouble:
+        return DatabaseTrouble(
+            state=place.state,
+            backups=place.loaded.config.backups,
+            log=log,
+            send=sent.append,
+            clock=lambda: place.now,
+            calm=timedelta(minutes=5),
+            **more,
+        )
+
+    def test_once(self, place: Place) -> None:
+        sent: list[Message] = []
         with place.log() as log:
-
-            def trouble() -> DatabaseTrouble:
-                return DatabaseTrouble(
-                    state=place.state,
-                    backups=place.loaded.config.backups,
-                    log=log,
-                    send=lambda title, body, severity: sent.append(f"{severity}: {title}: {body}"),
-                    clock=lambda: place.now,
-                )
-
-            first = trouble()
+            first = self.trouble(place, log, sent)
             for _ in range(3):
                 first.began("database is locked")
-            trouble().began("database is locked")
-            trouble().is_over()
-            trouble().is_over()
-        told, over = sent
-        assert told.startswith("critical: ") and "goes on by itself" in told
-        assert over.startswith("info: ") and "2026-11-22T02:00:00Z" in over
+            second = self.trouble(place, log, sent)
+            second.began("database is locked")
+            assert second.told() is not None
+            second.is_over()
+            assert second.told() is None
+            second.began("database is locked")  # at once again: the same trouble
+        (message,) = sent
+        assert message.title.startswith("CRITICAL: database error")
+        assert "goes on by itself" in message.body and "2026-11-22T02:00:00Z" in message.body
 
     def test_damage_names_the_copy(self, place: Place) -> None:
         copy = copy_of(place, "old.db", 20)
-        sent: list[str] = []
+        sent: list[Message] = []
         with place.log() as log:
-            DatabaseTrouble(
-                state=place.state,
-                backups=copy.parent,
-                log=log,
-                send=lambda title, body, severity: sent.append(body),
-                clock=lambda: place.now,
-            ).began("database disk image is malformed")
-        assert f"db restore {copy}" in sent[0]
+            self.trouble(place, log, sent).began("database disk image is malformed")
+        assert f"db restore {copy}" in sent[0].body
+
+    def test_a_disk_that_was_told_as_nearly_full(self, place: Place) -> None:
+        sent: list[Message] = []
+        with place.log() as log:
+            trouble = self.trouble(place, log, sent, cause=lambda: "disk_nearly_full")
+            trouble.began("database or disk is full")
+            assert not sent and trouble.told() is None
+            trouble.began("database is locked")
+        assert len(sent) == 1
+
+
+class TestTheAlertThatItLeaves:
+    """The first cycle that is written down leaves an alert, told already and over; its end is told like any other's."""
+
+    def told(self, place: Place) -> AlertWanted:
+        return AlertWanted(key="database_error", rule="database_error", text="locked", since=place.now)
+
+    def test_it_is_over_at_once_and_its_end_told_once(self, place: Place) -> None:
+        place.tick()
+        told = self.told(place)
+        place.tick(told=told)
+        query = "SELECT times_told, cleared_at IS NULL, cleared_told_at IS NULL, told_at = raised_at FROM alert"
+        assert place.rows(f"{query} WHERE rule = 'database_error'") == [(1, 0, 1, 1)]
+        for _ in range(7):
+            place.tick()
+        assert place.rows(f"{query} WHERE rule = 'database_error'") == [(1, 0, 0, 1)]
+        assert place.said.getvalue().count("alert=database_error") == 1
+
+    def test_one_that_comes_back_soon_is_the_same(self, place: Place) -> None:
+        place.tick(told=self.told(place))
+        place.tick()
+        place.tick(told=self.told(place))
+        assert place.rows("SELECT count(*) FROM alert WHERE rule = 'database_error'") == [(1,)]
+        place.tick(later=timedelta(minutes=20))
+        place.tick(told=self.told(place))
+        assert place.rows("SELECT count(*) FROM alert WHERE rule = 'database_error'") == [(2,)]
+
+
+class TestTakenAway:
+    """A file that was removed, or has another in its place, is used no more, and what was in it is saved."""
+
+    @pytest.mark.parametrize("another", [False, True])
+    def test_nothing_is_done(self, place: Place, another: bool) -> None:
+        place.tick()
+        path = place.loaded.config.database
+        kept = path.with_name("kept")
+        if another:
+            backup(path, path.with_name("other"))
+        path.rename(kept)
+        if another:
+            path.with_name("other").rename(path)
+        with pytest.raises(OperationalError, match="replaced" if another else "removed"):
+            place.tick()
+        assert path.exists() is another, "no empty one is made in its place"
+        saved = save_what_is_open(place.database, place.loaded.config.backups, at=place.now)
+        assert saved is not None and damage_of(saved) is None
+        kept.replace(path)
+        place.tick()
+        assert place.rows("SELECT count(*) FROM poll WHERE ended_at IS NOT NULL") == [(2,)]
+
+    def test_a_start_without_it_is_refused_and_told(self, place: Place) -> None:
+        copy = copy_of(place, "old.db", 20)
+        place.database.dispose()
+        (place.state / "attempts" / "dp2206_20200304_938524_a1").mkdir(parents=True)
+        place.loaded.config.database.unlink()
+        with place.log() as log, pytest.raises(SchemaError, match=f"is gone.*db restore {copy}"):
+            refuse_damaged(place.loaded.config, log, lambda: place.now)
+        assert (place.state / "database_error.told").exists()
 
 
 class TestLocked:

@@ -281,7 +281,11 @@ class TestTaken:
         os.kill(record["pid"], signal.SIGKILL)
         still = engine.find(TAG)
         assert isinstance(still, NoAnswer) and "its submit command runs since" in still.reason
+        # A clock that is set forward by an hour is no hour.
         started.write_text(json.dumps({**record, "at": record["at"] - 3600}))
+        assert isinstance(engine.find(TAG), NoAnswer) and isinstance(engine.find(TAG), NoAnswer)
+        hour = 3600 * os.sysconf("SC_CLK_TCK")
+        started.write_text(json.dumps({**record, "start": record["start"] - hour}))
         until(lambda: engine.find(TAG), lambda found: found == Absent())
 
 

@@ -137,12 +137,16 @@ class House:
 
     # -- the daemon -----------------------------------------------------------------------------
 
+    def program(self) -> tuple[str, ...]:
+        """How the daemon is started."""
+        return PROGRAM
+
     def start(self) -> None:
         """Start the daemon. Its terminal's words go to a file."""
         assert self.daemon is None or self.daemon.poll() is not None
         with self._said.open("a") as said:
             self.daemon = subprocess.Popen(
-                [*PROGRAM, "--config", str(self.config), "run"],
+                [*self.program(), "--config", str(self.config), "run"],
                 cwd=self.root,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -240,6 +244,10 @@ class House:
         path = self.state / "desgw-daemon.log"
         records = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
         return [record for record in records if record["event"] == event]
+
+    def terminal(self) -> str:
+        """All that the daemon has said on its terminal."""
+        return self._said.read_text() if self._said.exists() else ""
 
     def runs(self, who: str) -> list[ProgramRun]:
         """The runs of a stand-in, as it has logged them itself."""
