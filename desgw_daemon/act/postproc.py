@@ -32,7 +32,7 @@ from desgw_daemon.observe.plainfile import NotAFileError, beginning
 from desgw_daemon.observe.postproc import ini_settings
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.journal import move_run
-from desgw_daemon.store.load import load_runs
+from desgw_daemon.store.load_runs import load_runs
 from desgw_daemon.store.runs import LinkWanted, forcefiles_of, stop_words
 from desgw_daemon.store.seasons import event_of
 

@@ -155,7 +155,7 @@ _RULES: Final = (
         name="submission_unknown",
         severity="critical",
         fires="nobody knows whether a DAG is in the queue",
-        muted_by=("engine_silent",),
+        muted_by=("engine_silent", "database_error", "disk_nearly_full"),
         clears="the queue gives a sure answer, or a person resolves it",
         todo="look for its tag in the queue, then `desgw-daemon queue resolve EXPNUM --absent` (or `--adopt JOBID`)",
     ),

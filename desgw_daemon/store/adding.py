@@ -11,9 +11,9 @@ from sqlalchemy import Connection, insert, update
 from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ExposureState, Ready
 from desgw_daemon.store.journal import note
-from desgw_daemon.store.load import load_snapshot, table
+from desgw_daemon.store.load import load_snapshot
 from desgw_daemon.store.queue import begin_again
-from desgw_daemon.store.tables import ExposureRow
+from desgw_daemon.store.tables import ExposureRow, table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

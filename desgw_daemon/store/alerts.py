@@ -10,8 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.alerts import Alert, AlertChanges, Pending, Silence, Telling
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import AlertPendingRow, AlertRow, SilenceRow
+from desgw_daemon.store.tables import AlertPendingRow, AlertRow, SilenceRow, table
 
 
 def load_alerts(connection: Connection, *, cleared_since: datetime) -> tuple[Alert, ...]:

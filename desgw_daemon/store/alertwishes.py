@@ -10,8 +10,7 @@ from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.times import utc
 from desgw_daemon.errors import Refused, UsageError
 from desgw_daemon.store.journal import note
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import AlertRow, SilenceRow
+from desgw_daemon.store.tables import AlertRow, SilenceRow, table
 
 
 def acknowledge(connection: Connection, which: str, *, who: str, why: str, at: datetime) -> str:

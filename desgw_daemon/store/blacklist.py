@@ -7,8 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import ExposureRow
+from desgw_daemon.store.tables import ExposureRow, table
 
 #: SQLite takes 32,766 variables.
 _AT_ONCE = 5000

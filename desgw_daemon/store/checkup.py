@@ -8,8 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from desgw_daemon.domain.checkup import Checkup, Finding, Outcome
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import AlertPendingRow, AlertRow, CheckupRow
+from desgw_daemon.store.tables import AlertPendingRow, AlertRow, CheckupRow, table
 
 
 def record_checkup(connection: Connection, findings: Iterable[Finding], *, at: datetime) -> None:

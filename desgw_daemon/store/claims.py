@@ -22,7 +22,8 @@ from desgw_daemon.domain.states import (
     SubmissionState,
 )
 from desgw_daemon.store.journal import move_exposure, note
-from desgw_daemon.store.load import load_exposure, load_exposures, load_runs, table
+from desgw_daemon.store.load import load_exposure, load_exposures
+from desgw_daemon.store.load_runs import load_runs
 from desgw_daemon.store.rc import live_makings
 from desgw_daemon.store.runs import files_fingerprint
 from desgw_daemon.store.tables import (
@@ -31,6 +32,7 @@ from desgw_daemon.store.tables import (
     PostprocExposureRow,
     PostprocRunRow,
     SubmissionRow,
+    table,
 )
 
 

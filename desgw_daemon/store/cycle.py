@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import PollRow
+from desgw_daemon.store.tables import PollRow, table
 
 
 def begin_poll(connection: Connection, *, at: datetime) -> int:

@@ -7,8 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, update
 
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import ExposureRow
+from desgw_daemon.store.tables import ExposureRow, table
 
 
 def set_disagreements(connection: Connection, changed: Mapping[int, str | None], *, at: datetime) -> None:

@@ -11,8 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from desgw_daemon.domain.states import ExposureState
 from desgw_daemon.store.cycle import silent_since
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import AlertRow, ExposureRow, SettingRow
+from desgw_daemon.store.tables import AlertRow, ExposureRow, SettingRow, table
 
 #: What may be silent, by its column of `poll`.
 _SOURCES: Final = {

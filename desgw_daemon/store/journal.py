@@ -19,13 +19,13 @@ from desgw_daemon.domain.states import (
     SubmissionState,
     may_follow,
 )
-from desgw_daemon.store.load import table
 from desgw_daemon.store.tables import (
     ExposureRow,
     MakingRow,
     PostprocRunRow,
     SubmissionRow,
     TransitionRow,
+    table,
 )
 
 

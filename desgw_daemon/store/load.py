@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, select, true
@@ -15,14 +15,8 @@ from desgw_daemon.domain.snapshot import (
     DagNode,
     Exposure,
     Forcefile,
-    ForeignDag,
     Making,
-    PostprocRequest,
-    PostprocRun,
-    Refresh,
     Snapshot,
-    Submission,
-    SubmitTry,
 )
 from desgw_daemon.domain.states import (
     IN_FLIGHT,
@@ -31,36 +25,25 @@ from desgw_daemon.domain.states import (
     MakingState,
     Ready,
     RefreshState,
-    RunState,
     SubmissionState,
 )
+from desgw_daemon.store.load_dags import load_foreign_dags, load_nodes, load_tries, slices, submission_from
+from desgw_daemon.store.load_runs import load_refresh, load_requests, load_runs
 from desgw_daemon.store.tables import (
     CcdRow,
-    DagNodeRow,
     ExposureRow,
     ForcefileRow,
     ForeignDagRow,
     MakingRow,
-    PostprocExposureRow,
-    PostprocRunRow,
-    RefreshRow,
     RequestRow,
     SettingRow,
     SubmissionRow,
-    SubmitTryRow,
+    table,
 )
 
-#: Of the submissions that were tried, the newest so many are looked at for a cause that they share.
-_NEWEST_TRIES: Final = 100
 #: States in which the CCDs and forcefiles of an exposure matter to a plan.
 WATCHED: Final = (ExposureState.PROCESSING, ExposureState.READY, ExposureState.ATTENTION)
 Scope = Literal["open", "seasons", "all"]
-
-
-def table(model: type[SQLModel]) -> Table:
-    """The table of a model, for statements that handle many rows."""
-    found: Table = SQLModel.metadata.tables[str(model.__tablename__)]
-    return found
 
 
 def load_snapshot(
@@ -106,9 +89,9 @@ def load_snapshot(
         paused=paused is not None,
         paused_reason=None if paused is None else f"{paused['value']} (by {paused['who']})",
         paused_since=None if paused is None else paused["at"],
-        postproc_requests=_requests(connection),
-        tries=_tries(connection),
-        foreign_dags=_foreign_dags(connection),
+        postproc_requests=load_requests(connection),
+        tries=load_tries(connection),
+        foreign_dags=load_foreign_dags(connection),
         refresh=load_refresh(connection, RefreshState.RUNNING) or load_refresh(connection),
         refreshed=load_refresh(connection, RefreshState.DONE),
         refresh_failed=load_refresh(connection, RefreshState.FAILED),
@@ -144,7 +127,7 @@ def load_exposures(connection: Connection, ids: Collection[int]) -> tuple[Exposu
     """Some exposures, without their CCDs and forcefiles, in the order of their ids."""
     wanted, rows = list(ids), table(ExposureRow)
     return tuple(
-        exposure for few in _slices(wanted) for exposure in _exposures(connection, rows.c.id.in_(few), with_ccds_of=())
+        exposure for few in slices(wanted) for exposure in _exposures(connection, rows.c.id.in_(few), with_ccds_of=())
     )
 
 
@@ -174,11 +157,11 @@ def _exposures(
     else:
         watched = list(with_ccds_of)
     ids = select(rows.c.id).where(chosen if with_runs_of is None else with_runs_of)
-    ccds = _by_exposure(connection, CcdRow, _slices(watched), order="ccd")
-    files = _by_exposure(connection, ForcefileRow, _slices(watched), order="name")
+    ccds = _by_exposure(connection, CcdRow, slices(watched), order="ccd")
+    files = _by_exposure(connection, ForcefileRow, slices(watched), order="name")
     makings = _by_exposure(connection, MakingRow, [ids], order="id")
     attempts = _by_exposure(connection, SubmissionRow, [ids], order="attempt")
-    nodes = _nodes(connection, watched)
+    nodes = load_nodes(connection, watched)
     return tuple(
         _exposure(
             row,
@@ -195,11 +178,6 @@ def _exposures(
 def _is_looked_at_again(row: Any) -> bool:
     asked = row["recheck_asked_at"]
     return row["state"] == ExposureState.DONE and asked is not None and asked >= row["since"]
-
-
-def _slices(ids: list[int]) -> list[list[int]]:
-    """SQLite takes 32,766 variables: lists of ids are bound far below that."""
-    return [ids[i : i + 5000] for i in range(0, len(ids), 5000)]
 
 
 def _by_exposure(
@@ -271,52 +249,6 @@ def _exposure(
     )
 
 
-def submission_from(row: Mapping[str, Any]) -> Submission:
-    """A submission from its row."""
-    return Submission(
-        **{**row, "state": SubmissionState(row["state"]), "templates": tuple(row["templates"])},
-    )
-
-
-def _nodes(connection: Connection, exposures: list[int]) -> dict[int, list[Any]]:
-    """The jobs of the DAG of each exposure's present attempt."""
-    nodes, submissions, rows = table(DagNodeRow), table(SubmissionRow), table(ExposureRow)
-    found: dict[int, list[Any]] = defaultdict(list)
-    query = (
-        select(submissions.c.exposure_id, *(column for column in nodes.c if column.name != "submission_id"))
-        .select_from(
-            nodes.join(submissions, submissions.c.id == nodes.c.submission_id).join(
-                rows, (rows.c.id == submissions.c.exposure_id) & (rows.c.attempt == submissions.c.attempt)
-            )
-        )
-        .order_by(nodes.c.name, nodes.c.process)
-    )
-    for some in _slices(exposures):
-        for values in connection.execute(query.where(submissions.c.exposure_id.in_(some))).mappings():
-            row = dict(values)
-            found[row.pop("exposure_id")].append(row)
-    return found
-
-
-def _tries(connection: Connection) -> tuple[SubmitTry, ...]:
-    """The newest tries, and all of those submissions that are not queued yet."""
-    tries, submissions = table(SubmitTryRow), table(SubmissionRow)
-    newest = select(tries.c.id).order_by(tries.c.id.desc()).limit(_NEWEST_TRIES)
-    open_ = select(submissions.c.id).where(
-        submissions.c.state.in_(
-            [state.value for state in (SubmissionState.INTENT, SubmissionState.SUBMITTING, SubmissionState.UNKNOWN)]
-        )
-    )
-    query = select(tries).where(tries.c.id.in_(newest) | tries.c.submission_id.in_(open_)).order_by(tries.c.id)
-    return tuple(SubmitTry(**row) for row in connection.execute(query).mappings())
-
-
-def _foreign_dags(connection: Connection) -> tuple[ForeignDag, ...]:
-    rows = table(ForeignDagRow)
-    query = select(rows).order_by(rows.c.tag, rows.c.job_id)
-    return tuple(ForeignDag(**row) for row in connection.execute(query).mappings())
-
-
 def _ccd(row: Any) -> Ccd:
     return Ccd(
         **{
@@ -328,60 +260,3 @@ def _ccd(row: Any) -> Ccd:
             "foreign": tuple(row["foreign"]),
         }
     )
-
-
-def load_runs(connection: Connection) -> tuple[PostprocRun, ...]:
-    """All runs of post-processing, by season and number.
-
-    Of a run that ended well only those exposures are named that are under way or need a person again: nobody asks it
-    for the others, and a season that grows has most of them in each of its runs.
-    """
-    runs, members, exposures = table(PostprocRunRow), table(PostprocExposureRow), table(ExposureRow)
-    named = select(members.c.run_id, members.c.exposure_id, exposures.c.expnum).select_from(
-        exposures.join(runs, true()).join(
-            members, (members.c.run_id == runs.c.id) & (members.c.exposure_id == exposures.c.id)
-        )
-    )
-    under_way = (ExposureState.POSTPROCESSING.value, ExposureState.ATTENTION.value)
-    inside: dict[int, set[tuple[int, int]]] = defaultdict(set)
-    for some in (runs.c.state != RunState.DONE.value, exposures.c.state.in_(under_way)):
-        for run_id, exposure_id, expnum in connection.execute(named.where(some)):
-            inside[run_id].add((expnum, exposure_id))
-    found = []
-    for row in connection.execute(select(runs).order_by(runs.c.season, runs.c.number)).mappings():
-        values = dict(row)
-        for only_shown in ("skipto_reason", "asked_by", "signal", "last_words", "list_name", "evidence"):
-            del values[only_shown]
-        values["state"] = RunState(values["state"])
-        values["bands"], values["notes"] = tuple(values["bands"]), tuple(values["notes"])
-        named_in_order = sorted(inside[row["id"]])
-        values["exposures"] = tuple(exposure_id for _, exposure_id in named_in_order)
-        values["expnums"] = tuple(expnum for expnum, _ in named_in_order)
-        found.append(PostprocRun(**values))
-    return tuple(found)
-
-
-def load_refresh(connection: Connection, state: RefreshState | None = None) -> Refresh | None:
-    """The newest refresh of exposures.list, or the newest in this state."""
-    rows = table(RefreshRow)
-    query = select(rows).order_by(rows.c.id.desc()).limit(1)
-    row = connection.execute(query if state is None else query.where(rows.c.state == state.value)).mappings().first()
-    return None if row is None else Refresh(**{**row, "state": RefreshState(row["state"])})
-
-
-def _requests(connection: Connection) -> dict[int, PostprocRequest]:
-    requests = table(RequestRow)
-    rows = connection.execute(
-        select(requests).where(requests.c.kind == "postproc", requests.c.answered_at.is_(None)).order_by(requests.c.id)
-    ).mappings()
-    # The newest wish for a season is the one that counts.
-    return {
-        row["season"]: PostprocRequest(
-            id=row["id"],
-            season=row["season"],
-            asked_at=row["asked_at"],
-            by=row["asked_by"],
-            skipto=row["skipto"],
-        )
-        for row in rows
-    }

@@ -12,8 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile
 from desgw_daemon.domain.states import CcdState
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import CcdRow, ExposureRow, ForcefileRow, TransitionRow
+from desgw_daemon.store.tables import CcdRow, ExposureRow, ForcefileRow, TransitionRow, table
 
 #: The columns of an exposure that a look may change.
 _COLUMNS: Final = (

@@ -10,8 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from desgw_daemon.domain.nights import Watch
 from desgw_daemon.domain.states import ExposureState
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import ExposureRow, PollRow, SettingRow, TransitionRow
+from desgw_daemon.store.tables import ExposureRow, PollRow, SettingRow, TransitionRow, table
 
 _KEY: Final = "night_reported"
 _GO_ON: Final = (

@@ -10,8 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from desgw_daemon.domain.messages import SEVERITIES, Batch, Delivery, Message, Outcome, Undelivered
 from desgw_daemon.domain.states import DeliveryState
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import DeliveryRow
+from desgw_daemon.store.tables import DeliveryRow, table
 
 #: A channel that is told of nothing but what is critical is somebody's telephone: no report goes there.
 _LOUD: Final = "critical"

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from desgw_daemon.domain.output_txt import output_text
 from desgw_daemon.domain.states import ExposureState, MakingState
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import ExposureRow, MakingRow, OutputRow
+from desgw_daemon.store.tables import ExposureRow, MakingRow, OutputRow, table
 
 #: The newest made exposure is looked for among so many DAGMakers, in every cycle: more than start while one runs.
 _RECENT: Final = 1000

@@ -11,9 +11,8 @@ from desgw_daemon.domain.snapshot import Exposure, Submission
 from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState, Ready, SubmissionState
 from desgw_daemon.errors import Refused, UsageError
 from desgw_daemon.store.journal import move_exposure, move_submission, note
-from desgw_daemon.store.load import table
 from desgw_daemon.store.looks import forget_looks
-from desgw_daemon.store.tables import ExposureRow
+from desgw_daemon.store.tables import ExposureRow, table
 
 
 def pick(exposures: Iterable[Exposure], expnum: int, *, season: int | None, nite: str | None) -> Exposure:

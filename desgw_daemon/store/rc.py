@@ -10,8 +10,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, insert, select
 
 from desgw_daemon.domain.states import MAKING_LIVE
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import ExposureRow, MakingRow, RcChangeRow, RcVersionRow
+from desgw_daemon.store.tables import ExposureRow, MakingRow, RcChangeRow, RcVersionRow, table
 
 
 @dataclass(frozen=True, slots=True)

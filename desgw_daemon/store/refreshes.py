@@ -9,8 +9,8 @@ from sqlalchemy import Connection, insert, update
 from desgw_daemon.domain.snapshot import Refresh
 from desgw_daemon.domain.states import RefreshState
 from desgw_daemon.store.journal import note
-from desgw_daemon.store.load import load_refresh, table
-from desgw_daemon.store.tables import RefreshRow
+from desgw_daemon.store.load_runs import load_refresh
+from desgw_daemon.store.tables import RefreshRow, table
 
 #: Why a person's refresh failed that has left no end.
 CUT_OFF = "its process ended without a word (it was killed, or the machine restarted)"

@@ -14,9 +14,8 @@ from desgw_daemon.domain.snapshot import Exposure, Submission
 from desgw_daemon.domain.states import SubmissionState
 from desgw_daemon.errors import Refused
 from desgw_daemon.store.journal import move_submission
-from desgw_daemon.store.load import table
 from desgw_daemon.store.submissions import end_try
-from desgw_daemon.store.tables import ExposureRow, SubmissionRow
+from desgw_daemon.store.tables import ExposureRow, SubmissionRow, table
 
 _OPEN: Final = (SubmissionState.UNKNOWN, SubmissionState.SUBMITTING)
 

@@ -16,8 +16,8 @@ from desgw_daemon.domain.states import RUN_LIVE
 from desgw_daemon.domain.times import utc
 from desgw_daemon.errors import Refused
 from desgw_daemon.store.journal import note
-from desgw_daemon.store.load import load_runs, table
-from desgw_daemon.store.tables import ExposureRow, ForcefileRow, PostprocRunRow, PostprocStepRow
+from desgw_daemon.store.load_runs import load_runs
+from desgw_daemon.store.tables import ExposureRow, ForcefileRow, PostprocRunRow, PostprocStepRow, table
 
 #: SQLite takes 32,766 variables.
 _AT_ONCE = 5000

@@ -14,8 +14,7 @@ from desgw_daemon.domain.seasons import Known
 from desgw_daemon.domain.times import utc
 from desgw_daemon.errors import Refused
 from desgw_daemon.store.journal import note
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import ExposureRow, SeasonRow
+from desgw_daemon.store.tables import ExposureRow, SeasonRow, table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

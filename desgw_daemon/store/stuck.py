@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, insert, select, update
 
 from desgw_daemon.domain.facts import Stuck
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import ExposureRow, StuckRow
+from desgw_daemon.store.tables import ExposureRow, StuckRow, table
 
 
 def known_stuck(connection: Connection) -> tuple[Stuck, ...]:

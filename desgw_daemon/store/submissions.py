@@ -12,8 +12,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from desgw_daemon.domain.snapshot import DagNode, ForeignDag, Submission
 from desgw_daemon.domain.states import SubmissionState
 from desgw_daemon.store.journal import move_submission
-from desgw_daemon.store.load import submission_from, table
-from desgw_daemon.store.tables import DagNodeRow, ForeignDagRow, SubmissionRow, SubmitTryRow
+from desgw_daemon.store.load_dags import submission_from
+from desgw_daemon.store.tables import DagNodeRow, ForeignDagRow, SubmissionRow, SubmitTryRow, table
 
 
 def submission_of(connection: Connection, submission_id: int) -> Submission:

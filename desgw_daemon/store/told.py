@@ -9,8 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import ExposureRow, SettingRow, TransitionRow
+from desgw_daemon.store.tables import ExposureRow, SettingRow, TransitionRow, table
 
 _KEY: Final = "log_told"
 

@@ -9,8 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, insert, select, update
 
 from desgw_daemon.domain.vitals import ClockJump, Pulse, Vitals
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import DaemonRunRow, PollRow
+from desgw_daemon.store.tables import DaemonRunRow, PollRow, table
 
 #: Jumps and starts count for so long.
 LATELY: Final = timedelta(hours=1)

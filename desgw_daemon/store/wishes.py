@@ -9,8 +9,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from desgw_daemon.domain.states import RUN_LIVE, ExposureState
 from desgw_daemon.errors import Refused
 from desgw_daemon.store.journal import note
-from desgw_daemon.store.load import load_snapshot, table
-from desgw_daemon.store.tables import RequestRow, SettingRow
+from desgw_daemon.store.load import load_snapshot
+from desgw_daemon.store.tables import RequestRow, SettingRow, table
 
 
 def pause(connection: Connection, *, who: str, why: str, at: datetime) -> bool:

@@ -21,7 +21,8 @@ from desgw_daemon.report.handovertext import as_markdown
 from desgw_daemon.store.claims import claim_run
 from desgw_daemon.store.database import create_or_check, writing
 from desgw_daemon.store.journal import move_run
-from desgw_daemon.store.load import load_runs, load_snapshot
+from desgw_daemon.store.load import load_snapshot
+from desgw_daemon.store.load_runs import load_runs
 from tests.docs.filled import BAD_HOST, NITE, OTHER_HOST, SEASON, STEP_A, STEP_B, clock, fill
 from tests.night.house import House, night_of, planned
 from tests.night.results import put_results

@@ -16,7 +16,6 @@ from desgw_daemon.domain.policy import AlertPolicy
 from desgw_daemon.domain.states import DeliveryState
 from desgw_daemon.report.messages import digest_of
 from desgw_daemon.store.database import create_or_check, writing
-from desgw_daemon.store.load import table
 from desgw_daemon.store.outbox import (
     ask_test,
     claim_batch,
@@ -31,7 +30,7 @@ from desgw_daemon.store.outbox import (
     settle,
     withdraw,
 )
-from desgw_daemon.store.tables import AlertRow
+from desgw_daemon.store.tables import AlertRow, table
 
 MINUTE = timedelta(minutes=1)
 SENT = Outcome(sent=True, begun=True)

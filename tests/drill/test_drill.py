@@ -19,13 +19,12 @@ SHORT: Final = (
     "queue-error",
     "submit-rejected",
     "dag-twice",
-    "setup-breaks",
     "dagmaker-crashes",
     "black-hole",
     "database-damaged",
 )
-#: Real ones, for which a disk is mounted.
-DISKS: Final = ("disk-full", "disk-read-only")
+#: A real one, for which a disk is mounted.
+DISKS: Final = ("disk-full",)
 
 
 @pytest.mark.slow

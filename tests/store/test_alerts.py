@@ -15,8 +15,7 @@ from desgw_daemon.decide.raising import CALM_CYCLES, HEAL_CYCLES
 from desgw_daemon.domain.alertrules import AlertRule, Severity
 from desgw_daemon.domain.policy import AlertPolicy, Policy
 from desgw_daemon.store.database import writing
-from desgw_daemon.store.load import table
-from desgw_daemon.store.tables import AlertRow, SilenceRow
+from desgw_daemon.store.tables import AlertRow, SilenceRow, table
 from tests.forms import often
 
 from .alertbook import AlertBook, kinds, wanted

@@ -13,9 +13,8 @@ from sqlalchemy import Connection, insert
 from desgw_daemon.decide.failure_alerts import QUIET
 from desgw_daemon.domain.states import CcdState
 from desgw_daemon.store.database import create_or_check, writing
-from desgw_daemon.store.load import table
 from desgw_daemon.store.nightfacts import FAILURES_COUNT_FOR, load_night_facts
-from desgw_daemon.store.tables import CcdRow, ExposureRow, ForcefileRow, SubmissionRow
+from desgw_daemon.store.tables import CcdRow, ExposureRow, ForcefileRow, SubmissionRow, table
 
 from .alertbook import START
 

@@ -7,6 +7,9 @@ has been checked before.
 
 from __future__ import annotations
 
+from sqlalchemy import Table
+from sqlmodel import SQLModel
+
 from desgw_daemon.store.tables.alerts import AlertPendingRow, AlertRow, CheckupRow, DeliveryRow, SilenceRow
 from desgw_daemon.store.tables.cycles import DaemonRunRow, PollRow, RequestRow, SettingRow, StuckRow, TransitionRow
 from desgw_daemon.store.tables.exposures import CcdRow, ExposureRow, ForcefileRow
@@ -42,4 +45,11 @@ __all__ = [
     "SubmissionRow",
     "SubmitTryRow",
     "TransitionRow",
+    "table",
 ]
+
+
+def table(model: type[SQLModel]) -> Table:
+    """The table of a model, for statements that handle many rows."""
+    found: Table = SQLModel.metadata.tables[str(model.__tablename__)]
+    return found
