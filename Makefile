@@ -34,10 +34,14 @@ $(VENV)/ready-run: lock/run.txt pyproject.toml
 demo: $(VENV)/ready-run
 	@$(BIN)/desgw-daemon demo
 
+# What is compiled beforehand is not compiled by each of the thousands of processes that the tests start, also where
+# PYTHONDONTWRITEBYTECODE is set; and none of them writes it while strace counts what it writes.
 test: $(VENV)/ready-dev
+	@$(BIN)/python -m compileall -q desgw_daemon migrations tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/ready-dev
+	@$(BIN)/python -m compileall -q desgw_daemon migrations tests
 	@DESGW_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak
 
 drill: $(VENV)/ready-dev

@@ -1,8 +1,9 @@
 """Runs `desgw-daemon WORDS` as a process of its own, forked from one that has imported the program already.
 
 Most of what a command costs is the import of its libraries, a second of the processor's time, and the tests run many
-hundreds of commands. What is tried is the same program from its entry, with arguments, folder, environment and
-output of its own. The daemon itself, and whatever is about how the program is started, is started as people start it.
+hundreds of commands and daemons. What is tried is the same program from its entry, with arguments, folder, environment
+and output of its own. Whatever is about how the program is started is started as people start it, and so is the daemon
+of the demo, of the drill, under systemd and where its memory is measured.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -35,27 +37,67 @@ def run_warm(
 
     timeout: seconds; :raises subprocess.TimeoutExpired: after it, the process is killed then.
     """
-    request = json.dumps({"words": list(words), "cwd": str(cwd), "env": dict(env)}).encode()
     with (
-        Path(os.devnull).open() as nothing,
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
-        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line,
+        closing(WarmProcess(words, cwd=cwd, env=env, out=out.fileno(), err=err.fileno())) as process,
     ):
-        line.connect(_server())
-        socket.send_fds(line, [request], [nothing.fileno(), out.fileno(), err.fileno()])
-        pid = int(line.recv(64))
-        line.settimeout(timeout)
         try:
-            code = int(line.recv(64))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired(list(words), timeout) from None
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         said = []
         for file in (out, err):
             file.seek(0)
             said.append(file.read().decode())
     return subprocess.CompletedProcess(list(words), code, *said)
+
+
+class WarmProcess:
+    """`desgw-daemon WORDS` at work, without a terminal: what a test needs of subprocess.Popen."""
+
+    def __init__(self, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], out: int, err: int) -> None:
+        """out, err: where its words go, file descriptors."""
+        self._words = list(words)
+        self.returncode: int | None = None
+        request = json.dumps({"words": self._words, "cwd": str(cwd), "env": dict(env)}).encode()
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._line.connect(_server())
+        with Path(os.devnull).open() as nothing:
+            socket.send_fds(self._line, [request], [nothing.fileno(), out, err])
+        self.pid = int(self._line.recv(64))
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, or the signal that ended it, negative. Raises subprocess.TimeoutExpired (seconds)."""
+        if self.returncode is None:
+            self._line.settimeout(timeout)
+            try:
+                self.returncode = int(self._line.recv(64))
+            except (TimeoutError, BlockingIOError):
+                assert timeout is not None
+                raise subprocess.TimeoutExpired(self._words, timeout) from None
+            self.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """The same, None while it runs."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.send_signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Its end is of no more interest."""
+        self._line.close()
 
 
 @functools.cache
@@ -100,7 +142,8 @@ def _serve(path: str) -> None:
                 events.unregister(key.fd)
                 os.close(key.fd)
                 code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-                line.send(str(code).encode())
+                with suppress(OSError):  # nobody waits for it any more
+                    line.send(str(code).encode())
                 line.close()
                 continue
             line, _ = listener.accept()

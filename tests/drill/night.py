@@ -53,7 +53,7 @@ class DrillNight:
         if queue == "paper":
             self.jobsub, more = _paper(root / "grid")
             own |= more
-        self.house = House(root / "sandbox", scenario, own | dict(settings), deadline=DEADLINE)
+        self.house = House(root / "sandbox", scenario, own | dict(settings), deadline=DEADLINE, cold=True)
         self.house.find_trees_by_links()
         self.scenario = scenario
         self.broken_at: datetime | None = None

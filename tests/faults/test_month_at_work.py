@@ -109,7 +109,9 @@ class TestAMonthAtWork:
         exposures = tuple(
             replace(exposure, nite=nites[number // EXPOSURES]) for number, exposure in enumerate(scenario.exposures)
         )
-        with closing(House(tmp_path / "sandbox", replace(scenario, exposures=exposures), {}, deadline=300.0)) as house:
+        with closing(
+            House(tmp_path / "sandbox", replace(scenario, exposures=exposures), {}, deadline=300.0, cold=True)
+        ) as house:
             mornings = _month(house, exposures)
         _nothing_twice(house, exposures)
         first, last = mornings[1], mornings[-1]

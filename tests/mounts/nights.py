@@ -58,7 +58,7 @@ DEFAULT: Final = Pace(settings=None, poll=timedelta(seconds=60), hang=11, job=50
 
 def house_of(folder: Path, pace: Pace, scenario: Scenario) -> House:
     """A sandbox in which time passes at this pace."""
-    house = House(folder, scenario, pace.settings or {}, deadline=pace.deadline)
+    house = House(folder, scenario, pace.settings or {}, deadline=pace.deadline, cold=True)
     if pace.settings is None:
         text = re.sub(rf"(?m)^({_COMPRESSED}) = .*\n", "", house.config.read_text())
         house.config.write_text(text)

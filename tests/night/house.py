@@ -23,7 +23,7 @@ from desgw_daemon import children
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.evidence import ProgramRun, program_runs
 from desgw_daemon.sandbox.scenario import PlannedExposure, Postproc, Scenario, small_scenario
-from tests.warm import run_warm
+from tests.warm import WarmProcess, run_warm
 
 T = TypeVar("T")
 
@@ -52,11 +52,19 @@ class House:
     """One sandbox, and the program at work in it."""
 
     def __init__(
-        self, root: Path, scenario: Scenario, settings: Mapping[str, str], *, deadline: float = DEADLINE
+        self,
+        root: Path,
+        scenario: Scenario,
+        settings: Mapping[str, str],
+        *,
+        deadline: float = DEADLINE,
+        cold: bool = False,
     ) -> None:
         """settings: values of daemon.toml by `section.key`, as they stand in the file. deadline: for what is waited
-        for (seconds).
+        for (seconds). cold: the daemon is started as people start it, and not forked from a process that has imported
+        it already (tests/warm.py).
         """
+        self._cold = cold
         self.sandbox: Sandbox = build(root, scenario)
         self.season = scenario.season
         #: Where the program looks for its configuration by itself.
@@ -64,7 +72,7 @@ class House:
         self._deadline = deadline
         self.root = self.sandbox.root
         self.state = self.sandbox.state
-        self.daemon: subprocess.Popen[str] | None = None
+        self.daemon: subprocess.Popen[str] | WarmProcess | None = None
         self._said = root / "daemon.err"
         for key, value in settings.items():
             self.configure(key, value)
@@ -145,8 +153,14 @@ class House:
         """Start the daemon. Its terminal's words go to a file."""
         assert self.daemon is None or self.daemon.poll() is not None
         with self._said.open("a") as said:
+            words = ["--config", str(self.config), "run"]
+            program = self.program()
+            if program == PROGRAM and not self._cold:
+                number = said.fileno()
+                self.daemon = WarmProcess(words, cwd=self.root, env=_environment(), out=number, err=number)
+                return
             self.daemon = subprocess.Popen(
-                [*self.program(), "--config", str(self.config), "run"],
+                [*program, *words],
                 cwd=self.root,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,

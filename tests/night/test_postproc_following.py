@@ -19,6 +19,7 @@ from typing import Any, Final
 import pytest
 
 from desgw_daemon.sandbox.scenario import Postproc
+from tests.forms import LONG_FORM
 
 from .house import PROGRAM, House, night_of, planned
 from .results import put_results
@@ -315,7 +316,8 @@ class TestKilled:
     """run_postproc.py killed in the middle of a step: the run has failed there, with the signal and its last words."""
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("step", range(8))
+    @pytest.mark.soak
+    @pytest.mark.parametrize("step", range(8) if LONG_FORM else (0, 5))
     def test_in_each_step(self, make_house: Callable[..., House], step: int) -> None:
         house = adopted(make_house, postproc=Postproc(stops=(step, "middle")), settings={"postproc.retries": "0"})
         house.until(lambda: newest(house).get("step") == step, f"it is at step {step}")

@@ -25,6 +25,7 @@ class SecondHouse(House):
         self.daemon = None
         self._said = self.root / "daemon-2.err"
         self._deadline = first._deadline
+        self._cold = first._cold
         text = first.sandbox.config.read_text()
         self.config = self.root / "daemon-2.toml"
         self.config.write_text(text.replace('state = "state"', 'state = "state-2"'))
