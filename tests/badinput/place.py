@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.observe.tree import SEASON, Exposure
+from tests.warm import run_warm
 
 PROGRAM = (sys.executable, "-m", "desgw_daemon")
 #: Settles quickly, gives nothing up: what never gets a sign stays pending.
@@ -58,16 +59,20 @@ class Place:
 
     def command(self, *words: str, before: Sequence[str] = (), timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run `desgw-daemon WORDS` to its end. What it says must be lines that a terminal can show, no traceback."""
-        done = subprocess.run(
-            [*before, *PROGRAM, *words],
-            cwd=self.folder,
-            env={key: value for key, value in os.environ.items() if not key.startswith("DESGW_")},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
+        env = {key: value for key, value in os.environ.items() if not key.startswith("DESGW_")}
+        if before:
+            done = subprocess.run(
+                [*before, *PROGRAM, *words],
+                cwd=self.folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=timeout,
+            )
+        else:
+            done = run_warm(words, cwd=self.folder, env=env, timeout=timeout)
         for line in [*done.stdout.splitlines(), *done.stderr.splitlines()]:
             assert line.isprintable(), repr(line)
             assert "Traceback" not in line and "unexpected" not in line, f"{words}: {done.stdout}{done.stderr}"

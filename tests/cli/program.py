@@ -1,4 +1,4 @@
-"""The program as people start it: a process of its own."""
+"""The program in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.warm import run_warm
+
 PROGRAM = (sys.executable, "-m", "desgw_daemon")
 
 
 def program(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run `desgw-daemon WORDS` in a folder to its end. DESGW_DAEMON_CONFIG is unset, unless `env` sets it."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("DESGW_")}
-    return subprocess.run(
-        [*PROGRAM, *words],
-        cwd=cwd,
-        env={**inherited, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return run_warm(words, cwd=cwd, env={**inherited, **(env or {})}, timeout=60)

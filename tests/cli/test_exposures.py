@@ -22,7 +22,7 @@ from tests.badinput.privileges import bound_by_permissions
 from tests.badinput.test_state import small_disk
 from tests.postgres import Server
 
-from .program import PROGRAM
+from .program import PROGRAM, program
 
 BANDS: Final = ("u", "g", "r", "i", "z", "Y", "VR")
 FIRST: Final = 182809
@@ -102,10 +102,9 @@ class Observatory:
 
     def refresh(self, *words: str) -> dict[str, Any]:
         """A refresh that must succeed; what it says."""
-        with self.start("refresh", "--json", *words) as process:
-            out, err = process.communicate(timeout=60)
-        assert (process.returncode, err) == (0, "")
-        found: dict[str, Any] = json.loads(out)
+        done = program("exposures", "refresh", "--json", *words, cwd=self.root)
+        assert (done.returncode, done.stderr) == (0, "")
+        found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     def refused(self, *words: str, code: int = 1, before: tuple[str, ...] = ()) -> str:

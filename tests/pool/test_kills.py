@@ -176,7 +176,7 @@ class TestKilled:
         long_form: bool,
         counted: Callable[[str], None],
     ) -> None:
-        exposures, wanted, often, every = (12, 100, 4, 1) if long_form else (3, 10, 1, 8)
+        exposures, wanted, often, every = (12, 100, 4, 1) if long_form else (2, 5, 1, 8)
         house = make_house(night(exposures), _SETTINGS)
         before = {dag["DesgwTag"] for dag in pool.dags()}
         lists = [str(path) for path in house.sandbox.lists]
