@@ -23,7 +23,7 @@ def sample(points: list[Numbered], after: bool) -> list[Numbered]:
     """
     groups: dict[str, list[Numbered]] = {}
     for do, number, point in points:
-        if not after and point.kind in ("commit", "spawn", "rename"):
+        if not after and point.kind in ("spawn", "rename"):
             groups.setdefault(point.kind, []).append((do, number, point))
         elif after and point.kind == "spawn" and "act." in point.place:
             groups.setdefault(point.place, []).append((do, number, point))

@@ -9,6 +9,7 @@ import pytest
 
 from desgw_daemon.cli.demo import run_night
 from desgw_daemon.errors import Refused
+from tests.forms import LONG_FORM
 
 from . import saboteur
 from .nights import HOPELESS, PARTLY, Heard, processes_in, short_night
@@ -23,7 +24,12 @@ def wrong(folder: Path, habit: str) -> list[str]:
     return [line.text for line in night.verdict.lines if not line.ok]
 
 
+#: Each wants a demo of its own.
+every = pytest.mark.skipif(not LONG_FORM, reason="in make soak: the short form has a second submission, the worst")
+
+
 @pytest.mark.slow
+@pytest.mark.soak
 class TestSabotage:
     """Each of the three sabotages makes the demo fail."""
 
@@ -34,6 +40,7 @@ class TestSabotage:
             assert f"{expnum}: its search jobs ran in 2 DAGs" in lines
         assert "4 DAGs were begun (their first job ran), not 2" in lines
 
+    @every
     def test_ignored_fail(self, tmp_path: Path) -> None:
         lines = wrong(tmp_path / "night", "ignored_fail")
         assert f"{HOPELESS}: the daemon counts 0 CCDs failed, on disk 13 are" in lines
@@ -43,6 +50,7 @@ class TestSabotage:
             for line in lines
         ), lines
 
+    @every
     def test_skipto_6(self, tmp_path: Path) -> None:
         lines = wrong(tmp_path / "night", "skipto_6")
         assert "it was given --SKIPTO 6: nothing was there yet that could be skipped" in lines
