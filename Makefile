@@ -38,11 +38,11 @@ demo: $(VENV)/ready-run
 # PYTHONDONTWRITEBYTECODE is set; and none of them writes it while strace counts what it writes.
 test: $(VENV)/ready-dev
 	@$(BIN)/python -m compileall -q desgw_daemon migrations tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/ready-dev
 	@$(BIN)/python -m compileall -q desgw_daemon migrations tests
-	@DESGW_SOAK=1 $(BIN)/python -m pytest -n 2 -m soak
+	@DESGW_SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m soak
 
 drill: $(VENV)/ready-dev
 	@$(BIN)/python -m tests.drill

@@ -47,6 +47,13 @@ def counted(record_property: Callable[[str, object], None]) -> Callable[[str], N
     return lambda text: record_property(_COUNTED, text)
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Who runs which tests."""
+    from tests.sharing import ByFile
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first: at the end there is then something left to do for every worker (with the option
     --no-loadscope-reorder, which keeps this order).

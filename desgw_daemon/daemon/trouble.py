@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import threading
 import time
@@ -110,7 +111,7 @@ class DatabaseTrouble:
 
     def began(self, words: str) -> None:
         """The database cannot be used, as SQLite says in these words."""
-        told = self._is_told()
+        told = bool(self._written())
         words += _nothing_written(self._state)
         if not told and is_taken_away(words) and (saved := self._save()) is not None:
             words += f"; what was in it is saved as {saved}"
@@ -127,7 +128,7 @@ class DatabaseTrouble:
 
     def told(self) -> AlertWanted | None:
         """What people were told of a trouble that stands in no database yet. since: when they were."""
-        for mark in self._marks():
+        for mark in self._written():
             try:
                 since, _, text = mark.read_text().partition("\n")
                 at = datetime.fromisoformat(since)
@@ -143,7 +144,7 @@ class DatabaseTrouble:
         since = "" if told.since is None else f" since {utc(told.since)}"
         self._log.warning(Event.DATABASE_BACK, f"the database can be used again; it could not{since}: {told.text}")
         self._over_at = time.monotonic()
-        for mark in self._marks():
+        for mark in self._written():
             with suppress(OSError):
                 mark.unlink()
 
@@ -161,13 +162,22 @@ class DatabaseTrouble:
         name = hashlib.sha256(str(self._state).encode()).hexdigest()[:16]
         return self._state / _MARK, Path(tempfile.gettempdir()) / f"desgw-daemon-{name}.{_MARK}"
 
-    def _is_told(self) -> bool:
-        return any(mark.exists() for mark in self._marks())
+    def _written(self) -> list[Path]:
+        """Those that are there. In a folder that everybody writes into a file or a link of somebody else is none."""
+        ours, everybodys = self._marks()
+        found = [ours] if ours.exists() else []
+        with suppress(OSError):
+            info = everybodys.lstat()
+            if stat.S_ISREG(info.st_mode) and info.st_uid == os.geteuid():
+                found.append(everybodys)
+        return found
 
     def _mark(self, at: datetime, text: str) -> None:
         for mark in self._marks():
             with suppress(OSError):
-                mark.write_text(f"{at.isoformat()}\n{text}\n")
+                descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+                with os.fdopen(descriptor, "w") as file:
+                    file.write(f"{at.isoformat()}\n{text}\n")
                 return
 
 
