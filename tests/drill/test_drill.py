@@ -20,7 +20,6 @@ SHORT: Final = (
     "submit-rejected",
     "dag-twice",
     "dagmaker-crashes",
-    "black-hole",
     "database-damaged",
 )
 #: A real one, for which a disk is mounted.
