@@ -83,14 +83,15 @@ class Service:
         """A cycle was finished and written down."""
         if not self._notifier.is_heard:
             return
-        if self.ready:
-            self._notifier.tell(WATCHDOG=1)
-        else:
-            self._notifier.tell(READY=1, WATCHDOG=1)
-        self.ready = True
-        with reading(committed.house.database) as connection:
-            seen = goings_on(connection)
-        self._notifier.tell(STATUS=status_line(committed.number, committed.at, seen))
+        told: dict[str, str | int] = {"WATCHDOG": 1} if self.ready else {"READY": 1, "WATCHDOG": 1}
+        try:
+            with reading(committed.house.database) as connection:
+                told["STATUS"] = status_line(committed.number, committed.at, goings_on(connection))
+        finally:
+            # In one message: whoever has waited for READY looks at the line at once. And whatever becomes of that: the
+            # cycle is finished.
+            self._notifier.tell(**told)
+            self.ready = True
 
     def cycle_failed(self, words: str) -> None:
         """A cycle could not be finished: this is said, and nothing else."""

@@ -392,6 +392,8 @@ _RULES: Final = (
         name="config_refused",
         severity="warning",
         fires="a changed daemon.toml is wrong; the values before it stay in force",
+        # An editor that writes in place is seen half way.
+        after=timedelta(minutes=1),
         clears="the file is right again",
         todo="`desgw-daemon config check`",
     ),

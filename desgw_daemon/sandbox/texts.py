@@ -158,6 +158,8 @@ _DELAYED: Final = (
     "action_failed",
     "part_failed",
     "disk_nearly_full",
+    "config_refused",
+    "checkup_failed",
 )
 
 
