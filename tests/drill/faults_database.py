@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import time
 from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 from desgw_daemon.store.restoring import damage_of
@@ -86,6 +88,21 @@ def _read_only(night: DrillNight) -> None:
     night.house.start()
 
 
+def _stop_between_transactions(pid: int, database: Path) -> None:
+    """SIGSTOP, where the process keeps nobody else from writing."""
+    for _ in range(200):
+        os.kill(pid, signal.SIGSTOP)
+        with closing(sqlite3.connect(database, isolation_level=None, timeout=0.2)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("ROLLBACK")
+                return
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
+        time.sleep(0.05)
+    raise AssertionError("it writes all the time")
+
+
 def _damaged(night: DrillNight) -> None:
     house = night.house
     assert house.daemon is not None
@@ -94,7 +111,7 @@ def _damaged(night: DrillNight) -> None:
     (house.state / "backups").mkdir()
     (house.root / "early.db").rename(house.state / "backups" / "early.db")
     night.middle()
-    os.kill(house.daemon.pid, signal.SIGSTOP)
+    _stop_between_transactions(house.daemon.pid, night.database)
     with closing(sqlite3.connect(night.database, isolation_level=None, timeout=60)) as other:
         # What the daemon has in its memory is out of date by that: it must read the file.
         other.execute("UPDATE setting SET key = key")
