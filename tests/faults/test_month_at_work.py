@@ -72,10 +72,14 @@ def _morning(house: House, first_cycle: int) -> Morning:
 
 def _month(house: House, exposures: Sequence[PlannedExposure]) -> list[Morning]:
     house.start()
+    season = house.season
     mornings = []
     for night in range(NIGHTS):
         newest = house.rows("SELECT max(id) AS id FROM poll")
         expnums = [exposure.expnum for exposure in exposures[night * EXPOSURES :][:EXPOSURES]]
+        # Each event has a season of its own. A run has all exposures of its season before it: what it takes grows with
+        # that, and not with the nights.
+        house.season = season + night
         house.ok("queue", "add", *map(str, expnums), "--season", str(house.season))
         house.wait_for("done", *expnums)
         mornings.append(_morning(house, newest[0]["id"] or 0 if newest else 0))
