@@ -193,7 +193,7 @@ class Actor:
                 number_of_next,
                 folder_of,
                 expnums=[exposure.expnum for exposure in members],
-                forcefiles="".join(wanted.line for wanted in forcefiles_of(connection, action.exposure_ids)),
+                forcefiles=lambda: "".join(wanted.line for wanted in forcefiles_of(connection, action.exposure_ids)),
                 anew=action.asked_by is not None or action.retry_of is not None,
             )
             run = claim_run(
