@@ -33,15 +33,21 @@ _MAX_LINKS: Final = 40
 
 
 class FolderWatch(FileSystemEventHandler):
-    """Calls back when something appears anywhere below a folder: made, moved in, or written to its end."""
+    """Calls back when something appears anywhere below a folder: made, moved in, or written to its end.
 
-    def __init__(self, *, folder: Path, on_change: Callable[[], None]) -> None:
+    What matches the pattern when it begins is news as well: it may have come just before, and not be whole yet.
+    """
+
+    def __init__(self, *, folder: Path, pattern: str, on_change: Callable[[], None]) -> None:
         self._folder = folder
+        self._pattern = pattern
         self._on_change = on_change
 
     def attach(self, observer: BaseObserver) -> None:
         """Ask the observer for this folder. Raises OSError."""
         observer.schedule(self, str(self._folder.resolve()), recursive=True, event_filter=_ARRIVED)
+        if any(self._folder.glob(self._pattern)):
+            self._on_change()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Whatever arrived is news."""

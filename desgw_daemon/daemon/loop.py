@@ -41,6 +41,7 @@ from desgw_daemon.daemon.tick import tick
 from desgw_daemon.daemon.trouble import trouble_of
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.errors import ConfigError
+from desgw_daemon.observe.inbox import LISTS
 from desgw_daemon.report.events import Event
 from desgw_daemon.report.logs import Log
 from desgw_daemon.report.sdnotify import Notifier
@@ -114,7 +115,7 @@ class Daemon:
         )
         watch = LocalWatch(
             ConfigWatch(path=self._loaded.source, on_change=self._config_may_have_changed),
-            FolderWatch(folder=inbox, on_change=self._list_arrived),
+            FolderWatch(folder=inbox, pattern=LISTS, on_change=self._list_arrived),
         )
         try:
             if problem := watch.start():

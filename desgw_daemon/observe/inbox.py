@@ -22,6 +22,8 @@ from desgw_daemon.observe.text import plain_name
 TAKEN: Final = "taken"
 REFUSED: Final = "refused"
 _ENDING: Final = ".list"
+#: Where lists lie that have not been taken yet, below the inbox.
+LISTS: Final = f"*/*{_ENDING}"
 #: As people write it: without a sign, a prefix or a leading zero.
 _SEASON: Final = re.compile(r"[1-9]\d{0,9}", re.ASCII)
 #: No file system takes a longer name (bytes); `.why` must still fit behind it.

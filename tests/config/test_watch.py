@@ -194,7 +194,7 @@ class TestInbox:
         """Rings for the folder inbox, which holds the folder of one season."""
         (tmp_path / "inbox/2206").mkdir(parents=True)
         bell = Bell()
-        with LocalWatch(FolderWatch(folder=tmp_path / "inbox", on_change=bell)) as local:
+        with LocalWatch(FolderWatch(folder=tmp_path / "inbox", pattern="*/*.list", on_change=bell)) as local:
             assert local.start() is None
             yield bell
 
@@ -229,7 +229,8 @@ class TestBothAtOnce:
         before = set(threading.enumerate())
         config, inbox = Bell(file), Bell()
         with LocalWatch(
-            ConfigWatch(path=file, on_change=config), FolderWatch(folder=tmp_path / "inbox", on_change=inbox)
+            ConfigWatch(path=file, on_change=config),
+            FolderWatch(folder=tmp_path / "inbox", pattern="*/*.list", on_change=inbox),
         ) as local:
             assert local.start() is None
             file.write_text("new")
@@ -244,7 +245,8 @@ class TestBothAtOnce:
     def test_folder_that_is_away(self, file: Path, tmp_path: Path) -> None:
         before = set(threading.enumerate())
         local = LocalWatch(
-            ConfigWatch(path=file, on_change=Bell()), FolderWatch(folder=tmp_path / "away", on_change=Bell())
+            ConfigWatch(path=file, on_change=Bell()),
+            FolderWatch(folder=tmp_path / "away", pattern="*/*.list", on_change=Bell()),
         )
         reason = local.start()
         assert reason is not None

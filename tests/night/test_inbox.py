@@ -55,6 +55,15 @@ class TestTaken:
         house.until(lambda: len(in_taken(house)) == 2, "the second one is taken")
         assert expnums(house) == [938524, 938525, 941225]
 
+    def test_dropped_just_before_the_start(self, make_house: Callable[..., House]) -> None:
+        """Too young for the first cycle: it does not wait for the next one, which is far away."""
+        house = idle(make_house, settle="3 s")
+        house.stop()
+        (season_folder(house) / "tonight.list").write_text("938524\n")
+        house.start()
+        house.until(lambda: in_taken(house) == ["tonight.list"], "it is taken")
+        assert expnums(house) == [938524]
+
     def test_one_that_grows(self, make_house: Callable[..., House]) -> None:
         """Each pause is shorter than the settle time, all of them together are longer."""
         house = idle(make_house, interval="100 ms", settle="3 s")

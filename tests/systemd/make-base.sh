@@ -8,12 +8,19 @@ mkdir -p "$base/packages"
 if [ ! -x "$base/nspawn" ]; then
     if found=$(command -v systemd-nspawn); then
         ln -sfn "$found" "$base/nspawn"
-    else # unpacked, not installed: it fits the systemd libraries of this machine
-        version=$(dpkg-query -Wf '${Version}' systemd)
-        apt-cache show "systemd-container=$version" >/dev/null 2>&1 || apt-get update -q
-        (cd "$base/packages" && apt-get download -q "systemd-container=$version")
-        dpkg-deb -x "$base"/packages/systemd-container_*.deb "$base/unpacked"
-        ln -sfn unpacked/usr/bin/systemd-nspawn "$base/nspawn"
+    else # unpacked, not installed; with the library of its own version, as the mirror may be ahead of this machine
+        apt-get update -q
+        (cd "$base/packages" && apt-get download -q systemd-container libsystemd-shared)
+        for package in "$base"/packages/{systemd-container,libsystemd-shared}_*.deb; do
+            dpkg-deb -x "$package" "$base/unpacked"
+        done
+        library=$(dirname "$(find "$base/unpacked" -name 'libsystemd-shared-*.so')")
+        cat >"$base/nspawn.new" <<END
+#!/bin/sh
+LD_LIBRARY_PATH=$(printf %q "$library") exec $(printf %q "$base/unpacked/usr/bin/systemd-nspawn") "\$@"
+END
+        chmod +x "$base/nspawn.new"
+        mv "$base/nspawn.new" "$base/nspawn"
     fi
 fi
 
