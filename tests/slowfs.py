@@ -2,8 +2,8 @@
 
     python -m tests.slowfs FOLDER MOUNTPOINT SOCKET [--ms 2] [--cache nfs|none]
 
-It speaks the kernel's protocol on /dev/fuse with the standard library alone; it needs root. Each line that comes over
-SOCKET is a JSON order, and is answered with one line, the state (see Orders). SIGTERM, or the death of
+It speaks the kernel's protocol on /dev/fuse with the standard library alone; it needs root. Whoever connects to
+SOCKET gives one order, a line of JSON, and is answered with one line, the state (see Orders). SIGTERM, or the death of
 whoever started it, lets everything go and unmounts.
 
 A request that the kernel has handed over and that nobody answers cannot be given up: its process survives SIGKILL
@@ -14,22 +14,22 @@ that the kernel tells of is answered with EINTR.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import errno
+import heapq
 import json
 import os
+import select
 import signal
 import socket
 import stat
 import struct
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 #: Operations of the protocol (linux/fuse.h) that are served.
 LOOKUP, FORGET, GETATTR, READLINK, OPEN, READ, STATFS, RELEASE = 1, 2, 3, 5, 14, 15, 17, 18
@@ -48,8 +48,6 @@ ROUND_TRIPS: Final = {
 WRITES: Final = frozenset({4, 6, 8, 9, 10, 11, 12, 13, 16, 20, 21, 24, 35, 43, 45})
 #: A Linux NFS client's defaults (acdirmin, acregmin): seconds for which a folder's and a file's attributes hold.
 NFS_FOLDER, NFS_FILE = 30, 3
-#: Twice what the worker has at once by default; a call that hangs holds none of them.
-THREADS: Final = 16
 
 _IN: Final = struct.Struct("<IIQQIIIHH")
 _OUT: Final = struct.Struct("<IiQ")
@@ -62,11 +60,13 @@ _LONGEST_REQUEST: Final = 1 << 16
 #: Answers to INIT: reads and lookups in a folder may be asked side by side.
 _WANTED_FLAGS: Final = 1 | 1 << 18
 _CACHE_DIR, _KEEP_CACHE = 1 << 3, 1 << 1
+#: Seconds before an answer is due from which on it is awaited awake: on a machine that sleeps deeply waking up may take
+#: a tenth of a millisecond, and the mount would be slower than it is told to be.
+_AWAKE: Final = 0.0003
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One question of the kernel."""
 
     what: int
@@ -83,111 +83,137 @@ class Orders:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._lock = threading.Lock()
-        self._seconds = seconds
+        self.seconds = seconds
+        self.counts: Counter[str] = Counter()
         self._hanging: list[tuple[str, bool]] = []
         self._held: dict[int, tuple[Request, bool]] = {}
         self._failing: dict[str, int] = {}
-        self._counts: Counter[str] = Counter()
-        self._answer: Callable[[Request], None] = lambda request: None
-
-    def served_by(self, answer: Callable[[Request], None]) -> None:
-        """Who answers requests that are let go."""
-        self._answer = answer
 
     def passes(self, request: Request, path: str) -> bool:
-        """Count it, and let its time pass; False if it is held back. Raises the OSError that it was told to answer."""
-        name = ROUND_TRIPS[request.what]
-        with self._lock:
-            self._counts[name] += 1
-            seconds = self._seconds
-        if seconds:
-            time.sleep(seconds)
-        with self._lock:
-            for under, killable in self._hanging:
-                if _is_below(path, under):
-                    self._held[request.unique] = request, killable
-                    return False
-            for under, error in self._failing.items():
-                if _is_below(path, under):
-                    raise OSError(error, os.strerror(error))
+        """False if it is held back. Raises the OSError that it was told to answer."""
+        for under, killable in self._hanging:
+            if _is_below(path, under):
+                self._held[request.unique] = request, killable
+                return False
+        for under, error in self._failing.items():
+            if _is_below(path, under):
+                raise OSError(error, os.strerror(error))
         return True
 
     def interrupted(self, unique: int) -> bool:
         """Whether a held request may be given up, as its process was sent a signal."""
-        with self._lock:
-            if unique not in self._held or not self._held[unique][1]:
-                return False
-            del self._held[unique]
-            return True
+        if unique not in self._held or not self._held[unique][1]:
+            return False
+        del self._held[unique]
+        return True
+
+    def release(self) -> list[Request]:
+        """Nothing hangs or fails any more: the requests that waited."""
+        let_go = [request for request, _ in self._held.values()]
+        self._hanging, self._held, self._failing = [], {}, {}
+        return let_go
 
     def obey(self, order: dict[str, Any]) -> dict[str, Any]:
         """Do it, and say how things stand."""
-        let_go: list[Request] = []
-        with self._lock:
-            match order["do"]:
-                case "hang":
-                    self._hanging.append((order["under"].strip("/"), order["killable"]))
-                case "fail":
-                    self._failing[order["under"].strip("/")] = order["error"]
-                case "release":
-                    let_go = [request for request, _ in self._held.values()]
-                    self._hanging, self._held, self._failing = [], {}, {}
-                case "reset":
-                    self._counts.clear()
-                case "slow":
-                    self._seconds = order["ms"] / 1e3
-            state = {"counts": dict(self._counts), "held": len(self._held)}
-        for request in let_go:
-            self._answer(request)
-        return state
+        match order["do"]:
+            case "hang":
+                self._hanging.append((order["under"].strip("/"), order["killable"]))
+            case "fail":
+                self._failing[order["under"].strip("/")] = order["error"]
+            case "reset":
+                self.counts.clear()
+            case "slow":
+                self.seconds = order["ms"] / 1e3
+        return {"counts": dict(self.counts), "held": len(self._held)}
 
 
 class Server:
-    """Answers the kernel."""
+    """Answers the kernel, and obeys.
+
+    One thread does it all: several would take turns at the interpreter, and each turn would make the mount later than
+    it is told to be. What has yet to wait lies in a heap by the time of its answer.
+    """
 
     def __init__(self, folder: str, orders: Orders, *, nfs: bool) -> None:
         self._folder, self._orders, self._nfs = folder, orders, nfs
-        orders.served_by(self._answer)
-        self.device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        self._lock = threading.Lock()
+        self.device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+        #: When it is to be answered, a number in the order of arrival, what.
+        self._waiting: list[tuple[float, int, Request]] = []
+        self._arrived = 0
         #: Paths below the folder. A node is never forgotten: trees of tests are small.
         self._paths: dict[int, str] = {1: ""}
         self._nodes: dict[str, int] = {"": 1}
         self._open: dict[int, int | list[tuple[str, int, int]]] = {}
         self._last_handle = 0
         self._mtimes: dict[str, int] = {}
+        #: One for good: with a new one each time the kernel maps it anew.
+        self._message = bytearray(_LONGEST_REQUEST)
 
-    def serve(self) -> None:
-        """Until it is unmounted; several threads may."""
-        message = bytearray(_LONGEST_REQUEST)  # one for good: with a new one each time the kernel maps it anew
+    def serve(self, door: socket.socket) -> None:
+        """Until it is unmounted."""
+        while True:
+            wait = max(0.0, self._waiting[0][0] - time.monotonic() - _AWAKE) if self._waiting else None
+            # Not a selector: those round up to whole milliseconds.
+            ready, _, _ = select.select([self.device, door.fileno()], [], [], wait)
+            if self.device in ready and not self._take():
+                return
+            self._answer_those_due()
+            if door.fileno() in ready:
+                self._obey(door.accept()[0])
+
+    def release(self) -> None:
+        """Answer all that hangs."""
+        for request in self._orders.release():
+            self._answer(request)
+
+    def _obey(self, caller: socket.socket) -> None:
+        """The one order of a caller, who may have gone by now."""
+        with caller, caller.makefile("rw") as lines, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            line = lines.readline()
+            if not line:
+                return
+            order = json.loads(line)
+            if order["do"] == "release":
+                self.release()
+            lines.write(json.dumps(self._orders.obey(order)) + "\n")
+
+    def _take(self) -> bool:
+        """All that the kernel asks at the moment; False if the mount has gone."""
         while True:
             try:
-                length = os.readv(self.device, [message])
+                length = os.readv(self.device, [self._message])
             except OSError as error:
-                if error.errno in (errno.EINTR, errno.EAGAIN, errno.ENOENT):
+                if error.errno == errno.EAGAIN:
+                    return True
+                if error.errno in (errno.EINTR, errno.ENOENT):
                     continue
-                return
-            _, what, unique, node, *_ = _IN.unpack_from(message)
-            request = Request(what, unique, node, bytes(message[_IN.size : length]))
+                return False
+            _, what, unique, node, *_ = _IN.unpack_from(self._message)
+            request = Request(what, unique, node, bytes(self._message[_IN.size : length]))
             if what == INTERRUPT:
                 (other,) = struct.unpack_from("<Q", request.body)
                 if self._orders.interrupted(other):
                     self._say(other, -errno.EINTR, b"")
             elif what in (FORGET, BATCH_FORGET):
                 pass
+            elif not self._is_round_trip(request):
+                self._answer(request)
             else:
-                self._ask(request)
+                self._orders.counts[ROUND_TRIPS[what]] += 1
+                self._arrived += 1
+                due = time.monotonic() + self._orders.seconds
+                heapq.heappush(self._waiting, (due, self._arrived, request))
 
-    def _ask(self, request: Request) -> None:
-        """Answer it, unless it is held back or is to fail."""
-        try:
-            if self._is_round_trip(request) and not self._orders.passes(request, self._path(request)):
-                return
-        except OSError as error:
-            self._say(request.unique, -(error.errno or errno.EIO), b"")
-        else:
-            self._answer(request)
+    def _answer_those_due(self) -> None:
+        """Those whose time is over, unless they are held back or are to fail."""
+        now = time.monotonic()
+        while self._waiting and self._waiting[0][0] <= now:
+            request = heapq.heappop(self._waiting)[2]
+            try:
+                if self._orders.passes(request, self._path(request)):
+                    self._answer(request)
+            except OSError as error:
+                self._say(request.unique, -(error.errno or errno.EIO), b"")
 
     def _is_round_trip(self, request: Request) -> bool:
         """The end of a listing comes with its last part."""
@@ -198,8 +224,7 @@ class Server:
         return request.what in ROUND_TRIPS
 
     def _path(self, request: Request) -> str:
-        with self._lock:
-            path = self._paths.get(request.node, "")  # INIT and STATFS are about none
+        path = self._paths.get(request.node, "")  # INIT and STATFS are about none
         if request.what == LOOKUP:
             return f"{path}/{os.fsdecode(request.body.rstrip(bytes(1)))}".lstrip("/")
         return path
@@ -265,17 +290,15 @@ class Server:
             if not self._nfs:
                 raise
             return struct.pack("<4Q2I", 0, 0, NFS_FOLDER, 0, 0, 0) + bytes(_ATTR.size)  # an absence is believed too
-        with self._lock:
-            node = self._nodes.setdefault(path, len(self._nodes) + 1)
-            self._paths[node] = path
+        node = self._nodes.setdefault(path, len(self._nodes) + 1)
+        self._paths[node] = path
         believed = self._believed(seen)
         return struct.pack("<4Q2I", node, 0, believed, believed, 0, 0) + _attributes(seen)
 
     def _handle(self, thing: int | list[tuple[str, int, int]]) -> int:
-        with self._lock:
-            self._last_handle += 1
-            self._open[self._last_handle] = thing
-            return self._last_handle
+        self._last_handle += 1
+        self._open[self._last_handle] = thing
+        return self._last_handle
 
     def _opened_folder(self, path: str, real: str) -> bytes:
         """As an NFS client: opening asks whether the folder has changed; what was listed is kept if it has not."""
@@ -318,19 +341,12 @@ def _attributes(seen: os.stat_result) -> bytes:
     )
 
 
-def _listen(door: socket.socket, orders: Orders) -> None:
-    while True:
-        caller, _ = door.accept()
-        with caller, caller.makefile("rw") as lines:
-            for line in lines:
-                lines.write(json.dumps(orders.obey(json.loads(line))) + "\n")
-                lines.flush()
+class _End(Exception):
+    """SIGTERM or SIGINT."""
 
 
-def _give_up(failure: threading.ExceptHookArgs) -> None:
-    """Nobody must wait for an answer that a bug here has lost."""
-    sys.stderr.write(f"{failure.exc_type.__name__}: {failure.exc_value}\n")
-    os.kill(os.getpid(), signal.SIGTERM)
+def _end(_number: int, _frame: object) -> None:
+    raise _End
 
 
 def main() -> None:
@@ -342,7 +358,8 @@ def main() -> None:
     arguments.add_argument("--ms", type=float, default=0.0)
     arguments.add_argument("--cache", choices=("nfs", "none"), default="none")
     given = arguments.parse_args()
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     _LIBC.prctl(_DIE_WITH_PARENT, signal.SIGTERM)
     _LIBC.prctl(_TIMER_SLACK, 1)  # nanoseconds; its default makes each sleep longer by 50 microseconds
     orders = Orders(given.ms / 1e3)
@@ -354,15 +371,14 @@ def main() -> None:
     door.listen()
     if _LIBC.mount(b"slowfs", mountpoint, b"fuse.slowfs", _NODEV_NOSUID_RDONLY, options):
         sys.exit(f"mount: {os.strerror(ctypes.get_errno())}")
-    threading.excepthook = _give_up
-    for _ in range(THREADS):
-        threading.Thread(target=server.serve, daemon=True).start()
-    threading.Thread(target=_listen, args=(door, orders), daemon=True).start()
     print("mounted", flush=True)
-    signal.sigwait((signal.SIGTERM, signal.SIGINT))
-    orders.obey({"do": "release"})
+    with contextlib.suppress(_End):
+        server.serve(door)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    server.release()
+    os.close(server.device)  # whoever still waits is told that the mount has gone
     _LIBC.umount2(mountpoint, _DETACH)
-    os._exit(0)  # the device is closed: whoever still waits is told that the mount has gone
 
 
 if __name__ == "__main__":

@@ -15,16 +15,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 from desgw_daemon.domain.facts import CcdSeen, FoldersSeen, ForcefilesSeen, LookRequest, Sighting, Unseen
 from desgw_daemon.observe.mount import Mount
 from desgw_daemon.observe.sight import root_problem, see_ccd, see_folders, see_forcefiles
 from desgw_daemon.observe.wire import Done, Report, RootSeen, decode_order, decode_request, encode_report
+
+#: Seconds for which a thread keeps the interpreter when another, whose call has come back, wants it. The default of
+#: 5 ms is longer than a call on /pnfs takes.
+_TURN: Final = 0.0005
 
 
 @dataclass(slots=True, eq=False)
@@ -100,10 +103,12 @@ class Worker:
         lanes = [_Lane(mount, root, request) for request in requests]
         self._lanes = [lane for lane in lanes if not lane.finished]
         self._threads = calls_at_once
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        #: For threads that wait for something to do.
+        self._changed = threading.Condition(lock)
+        #: For the one that waits for the end: a look has thousands of tasks, and does not wake it for each.
+        self._over = threading.Condition(lock)
         self._writing = threading.Lock()
-        #: The thread that asks the root: whoever waits for it must not hang with it.
-        self._asker = ThreadPoolExecutor(1)
         self._absent: list[Sighting] = []
         #: What is under way: the thread that does it, and since when.
         self._under_way: dict[_Task, tuple[_Lane, int, float]] = {}
@@ -132,10 +137,12 @@ class Worker:
 
     def _root_problem(self) -> str | None:
         """What the root answers; one that does not answer is a problem as well."""
-        try:
-            return self._asker.submit(root_problem, self._mount, self._root).result(self._answer_within)
-        except TimeoutError:
-            return f"{self._root} has not answered for {self._answer_within:g} s"
+        answers: list[str | None] = []
+        # In a thread of its own: whoever waits for it must not hang with it.
+        asking = threading.Thread(target=lambda: answers.append(root_problem(self._mount, self._root)), daemon=True)
+        asking.start()
+        asking.join(self._answer_within)
+        return answers[0] if answers else f"{self._root} has not answered for {self._answer_within:g} s"
 
     def _wait(self) -> str | None:
         """Until every lane is finished or hangs. Why the mount as a whole is silent, or None.
@@ -145,15 +152,22 @@ class Worker:
         """
         silent: list[str | None] = []
         probing = False
-        with self._changed:
+
+        def probe() -> None:
+            problem = self._root_problem()
+            with self._over:
+                silent.append(problem)
+                self._over.notify()
+
+        with self._over:
             while self._lanes:
-                self._changed.wait(self._until_next_hang())
+                self._over.wait(self._until_next_hang())
                 for lane in self._give_up_hanging():
                     self._lanes.remove(lane)
                     self._changed.notify_all()  # the others' share of the threads has grown
                     if not probing:
                         probing = True
-                        threading.Thread(target=lambda: silent.append(self._root_problem()), daemon=True).start()
+                        threading.Thread(target=probe, daemon=True).start()
                 if silent and silent[0] is not None:
                     return silent[0]
         return None
@@ -203,6 +217,8 @@ class Worker:
                 if lane.finished and not lane.hung:
                     self._lanes.remove(lane)
                 self._changed.notify_all()
+                if not self._lanes:
+                    self._over.notify()
 
     def _next(self) -> tuple[_Lane, _Task] | None:
         with self._changed:
@@ -269,6 +285,7 @@ def main() -> None:
         calls_at_once=order.calls_at_once,
         answer_within=order.answer_within,
     )
+    sys.setswitchinterval(_TURN)
     worker.run()
     os._exit(0)
 
