@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -109,6 +110,8 @@ class Worker:
         #: For the one that waits for the end: a look has thousands of tasks, and does not wake it for each.
         self._over = threading.Condition(lock)
         self._writing = threading.Lock()
+        #: The thread that asks the root: whoever waits for it must not hang with it.
+        self._asker = ThreadPoolExecutor(1)
         self._absent: list[Sighting] = []
         #: What is under way: the thread that does it, and since when.
         self._under_way: dict[_Task, tuple[_Lane, int, float]] = {}
@@ -137,12 +140,10 @@ class Worker:
 
     def _root_problem(self) -> str | None:
         """What the root answers; one that does not answer is a problem as well."""
-        answers: list[str | None] = []
-        # In a thread of its own: whoever waits for it must not hang with it.
-        asking = threading.Thread(target=lambda: answers.append(root_problem(self._mount, self._root)), daemon=True)
-        asking.start()
-        asking.join(self._answer_within)
-        return answers[0] if answers else f"{self._root} has not answered for {self._answer_within:g} s"
+        try:
+            return self._asker.submit(root_problem, self._mount, self._root).result(self._answer_within)
+        except TimeoutError:
+            return f"{self._root} has not answered for {self._answer_within:g} s"
 
     def _wait(self) -> str | None:
         """Until every lane is finished or hangs. Why the mount as a whole is silent, or None.
