@@ -6,6 +6,7 @@ The preparation (set-up, links, the trial read) may take long and happens inside
 
 from __future__ import annotations
 
+import io
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from desgw_daemon.observe.postproc import ini_settings
 from desgw_daemon.store.database import reading, writing
 from desgw_daemon.store.journal import move_run
 from desgw_daemon.store.load_runs import load_runs
-from desgw_daemon.store.runs import LinkWanted, forcefiles_of, stop_words
+from desgw_daemon.store.runs import forcefiles_of, stop_words
 from desgw_daemon.store.seasons import event_of
 
 #: In a run's folder: what the preparation says.
@@ -63,10 +64,14 @@ class PostprocSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What the database says for a start: the event, the files that must be linked, the season's earlier runs."""
+    """What the database says for a start: the event, the files that must be linked, the season's earlier runs.
+
+    forcefiles: a line for each; nites: of them.
+    """
 
     event: Event
-    forcefiles: tuple[LinkWanted, ...]
+    forcefiles: bytes
+    nites: frozenset[str]
     earlier: tuple[PostprocRun, ...]
 
 
@@ -170,10 +175,15 @@ class Postprocessor:
         return IniPlace(folder=self._settings.folder, season=run.season)
 
     def _known(self, run: PostprocRun) -> _Known:
+        lines, nites = io.BytesIO(), set[str]()
         with reading(self._database) as connection:
+            for wanted in forcefiles_of(connection, run.exposures):
+                lines.write(wanted.line.encode())
+                nites.add(wanted.nite)
             return _Known(
                 event=event_of(connection, run.season),
-                forcefiles=forcefiles_of(connection, run.exposures),
+                forcefiles=lines.getvalue(),
+                nites=frozenset(nites),
                 earlier=tuple(
                     other for other in load_runs(connection) if other.season == run.season and other.number < run.number
                 ),
@@ -214,7 +224,7 @@ class Postprocessor:
             write_whole(folder / name, text)
         self._way.change(write_whole, settings.folder / list_name, listing)
         aside = self._way.change(place.put, data, ours)
-        write_whole(folder / FORCEFILES, "".join(wanted.line for wanted in known.forcefiles).encode())
+        write_whole(folder / FORCEFILES, known.forcefiles)
         write_whole(
             folder / NOTES,
             "".join(f"{note}\n" for note in notes_of(run.season, known.event, others, own, aside)).encode(),
@@ -251,8 +261,7 @@ class Postprocessor:
 
     def _links_command(self, known: _Known) -> list[str]:
         """With the nite when all exposures are of one: a season may have hundreds of nites, each listed on /pnfs."""
-        nites = {wanted.nite for wanted in known.forcefiles}
-        return [*self._settings.links_command, *(("-n", nites.pop()) if len(nites) == 1 else ())]
+        return [*self._settings.links_command, *(("-n", *known.nites) if len(known.nites) == 1 else ())]
 
     def _update(self, run: PostprocRun, known: _Known) -> Literal["first", "if-missing", "never"]:
         """Whether the links are made: not again for the same files as in the last run that made them."""
