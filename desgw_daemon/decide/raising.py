@@ -98,10 +98,16 @@ def alert_changes(
 
 
 def _may_come_back(alert: Alert, policy: Policy, now: datetime) -> bool:
-    """Whether it was cleared so lately that nobody has been told. Of the end of an info nobody ever is."""
-    if alert.cleared_at is None or now - alert.cleared_at >= calm(policy):
+    """Whether for people it is still the same one.
+
+    It is until they have been told of its end, which may take long: a consequence's is told with that of its cause.
+    One that nobody has heard of, and an info, whose end nobody is told, is the same for as long as others are calm.
+    """
+    if alert.cleared_at is None:
         return False
-    return alert.cleared_told_at is None or alert.severity == "info"
+    if alert.told_at is None or alert.severity == "info":
+        return now - alert.cleared_at < calm(policy)
+    return alert.cleared_told_at is None
 
 
 def _waiting(alert: AlertWanted, rule: AlertRule, before: Pending | None, cause: str | None, now: datetime) -> Pending:

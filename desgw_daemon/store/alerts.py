@@ -59,11 +59,13 @@ def told_elsewhere(
 ) -> None:
     """Write down an alert that people were told of when it could not be written down. It is up from now on.
 
-    One with its key that is up, or whose end after calm_since nobody has been told, is the same one.
+    One with its key that is up, or whose end nobody has been told, is the same one; of those that nobody has heard of
+    only one that was cleared after calm_since.
     """
     rows = table(AlertRow)
     same = (rows.c.key == wanted.key) & (
-        rows.c.cleared_at.is_(None) | (rows.c.cleared_told_at.is_(None) & (rows.c.cleared_at > calm_since))
+        rows.c.cleared_at.is_(None)
+        | (rows.c.cleared_told_at.is_(None) & (rows.c.told_at.is_not(None) | (rows.c.cleared_at > calm_since)))
     )
     found = connection.execute(select(rows.c.id).where(same).order_by(rows.c.id.desc()).limit(1)).scalar_one_or_none()
     if found is not None:
