@@ -480,5 +480,9 @@ _RULES: Final = (
     ),
 )
 
+#: Rules about exposures that each need a person, for a reason of its own: a report that names the exposures says
+#: nothing more with the alert.
+OF_EACH_EXPOSURE: Final = ("exposure_attention", "submission_rejected", "no_templates", "disagreement")
+
 #: By name, in the order of the runbook.
 RULES: Final[Mapping[str, AlertRule]] = {rule.name: rule for rule in _RULES}

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from desgw_daemon.domain.alertrules import OF_EACH_EXPOSURE
 from desgw_daemon.domain.times import age, utc
 from desgw_daemon.report.postproc import read_runs
 
@@ -112,9 +113,9 @@ def _needs_person(db: sqlite3.Connection, season: int) -> Iterator[dict[str, Any
         db.execute(
             "SELECT * FROM v_alert WHERE cleared_at IS NULL AND (season = ? OR season IS NULL)"
             # Those that are told exposure by exposure below.
-            " AND rule NOT IN ('exposure_attention', 'disagreement') AND severity <> 'info'"
+            f" AND rule NOT IN ({', '.join('?' * len(OF_EACH_EXPOSURE))}) AND severity <> 'info'"
             " ORDER BY severity <> 'critical', raised_at, key",
-            [season],
+            [season, *OF_EACH_EXPOSURE],
         )
     )
     for row in alerts:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from desgw_daemon.decide.words import plural
+from desgw_daemon.domain.alertrules import OF_EACH_EXPOSURE
 from desgw_daemon.domain.messages import Message
 from desgw_daemon.domain.times import age
 from desgw_daemon.report.messages import host
@@ -54,12 +55,11 @@ def night_text(night: Mapping[str, Any]) -> str:
 
 def _person(night: Mapping[str, Any]) -> list[str]:
     """Alerts that are up and nobody has acknowledged; exposures, each once."""
-    told = ("exposure_attention", "disagreement")
     up = [a for a in night["alerts"] if a["cleared_at"] is None and a["severity"] != "info"]
     lines = [
         f"{a['severity']}, {a['rule'].replace('_', ' ')}{', acknowledged' if a['acked_at'] else ''}: {a['text']}"
         for a in up
-        if a["rule"] not in told
+        if a["rule"] not in OF_EACH_EXPOSURE
     ]
     lines += [
         f"exposure {e['expnum']} {e['band'] or '?'} since {e['since']}: {e['reason']}" for e in night["attention"]

@@ -138,6 +138,21 @@ class TestHandOver:
         assert one["why"].startswith(text)
         assert [one["expnum"] for one in told if one["what"] == "attention"] == [1400103]
 
+    @pytest.mark.parametrize("rule", ["exposure_attention", "submission_rejected", "no_templates"])
+    def test_an_exposure_of_a_group_is_told_once(self, database: Path, tmp_path: Path, rule: str) -> None:
+        import sqlite3
+
+        copy = shutil.copy(database, tmp_path)
+        with closing(sqlite3.connect(copy)) as connection, connection:
+            connection.execute(
+                "INSERT INTO alert (key, rule, severity, text, raised_at, times_told, season)"
+                " VALUES ('g', ?, 'warning', 'of 1 exposure: 1400103', '2026-11-22 05:00:00.000000', 1, ?)",
+                [rule, SEASON],
+            )
+            told = read_handover(connection, SEASON, now=datetime(2026, 11, 22, 8, 1, tzinfo=UTC))["needs_person"]
+        assert [one["what"] for one in told if "1400103" in (one["why"], str(one["expnum"]))] == ["attention"]
+        assert rule not in {one["what"] for one in told}
+
     def test_a_daemon_that_does_not_run(self, database: Path) -> None:
         import sqlite3
 
