@@ -15,8 +15,9 @@ from desgw_daemon.act.leftovers import put_leftovers_aside
 from desgw_daemon.act.rcfile import Parameters, with_season
 from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.actions import MakeDag
-from desgw_daemon.domain.snapshot import Exposure, Making
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import MakingState
+from desgw_daemon.domain.submissions import Making
 from desgw_daemon.observe.door import Way
 from desgw_daemon.store.claims import claim_making
 from desgw_daemon.store.database import writing

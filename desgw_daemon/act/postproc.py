@@ -24,7 +24,7 @@ from desgw_daemon.act.runnotes import notes_of, unknown_event
 from desgw_daemon.act.startscript import ENVIRONMENT, FORCEFILES, LINKED, NOTES, STAGE, STAGES, Start, script_of
 from desgw_daemon.children import ensure_started, look, stop
 from desgw_daemon.domain.event import Event
-from desgw_daemon.domain.snapshot import PostprocRun
+from desgw_daemon.domain.runs import PostprocRun
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.errors import Refused
 from desgw_daemon.observe.door import Way

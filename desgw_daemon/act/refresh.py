@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from desgw_daemon.act.environment import child_environment
 from desgw_daemon.children import ensure_started, look
 from desgw_daemon.domain.actions import RefreshExposures
-from desgw_daemon.domain.snapshot import Refresh
+from desgw_daemon.domain.runs import Refresh
 from desgw_daemon.store.database import writing
 from desgw_daemon.store.refreshes import claim_refresh
 

@@ -19,8 +19,9 @@ from sqlalchemy import Engine as Database
 
 from desgw_daemon.act.dagmaker import tag_of
 from desgw_daemon.domain.actions import Reconcile, SubmitDag
-from desgw_daemon.domain.snapshot import Exposure, Submission
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.domain.submissions import Submission
 from desgw_daemon.grid.engine import (
     Absent,
     Accepted,

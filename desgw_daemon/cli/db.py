@@ -75,7 +75,8 @@ def _upgrade(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from desgw_daemon.store.database import make_reading_engine, problems_of
+    from desgw_daemon.store.checking import problems_of
+    from desgw_daemon.store.database import make_reading_engine
 
     loaded = open_config(args)
     path = _existing(loaded)

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _scenario(engine: str) -> Scenario:
     """The demo's night on this engine. Raises Refused when there is none here."""
-    from desgw_daemon.sandbox.scenario import demo_scenario, on_pool
+    from desgw_daemon.sandbox.nights import demo_scenario, on_pool
 
     scenario = demo_scenario()
     if engine == "local":

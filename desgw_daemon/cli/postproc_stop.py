@@ -9,7 +9,7 @@ from desgw_daemon.cli.opening import changing, looking, open_config, season_numb
 from desgw_daemon.errors import UsageError
 
 if TYPE_CHECKING:
-    from desgw_daemon.domain.snapshot import PostprocRun
+    from desgw_daemon.domain.runs import PostprocRun
 
 
 def add(what: argparse._SubParsersAction[Any]) -> None:

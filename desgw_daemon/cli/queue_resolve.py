@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from desgw_daemon.config.loading import Loaded
-    from desgw_daemon.domain.snapshot import Exposure, Submission
+    from desgw_daemon.domain.snapshot import Exposure
+    from desgw_daemon.domain.submissions import Submission
 
 #: CLUSTER.PROCESS, and the schedd where the queue has several.
 _JOB_ID: Final = re.compile(r"\d{1,12}\.\d{1,6}(@[A-Za-z0-9][A-Za-z0-9._@-]{0,150})?", re.ASCII)

@@ -20,12 +20,9 @@ from desgw_daemon.daemon.parts import Part, Parts
 from desgw_daemon.daemon.postproc_following import RunFacts, follow_runs, record_run
 from desgw_daemon.daemon.queue_following import QueueFact, follow_queue, queue_unknown, record_queue
 from desgw_daemon.daemon.refreshing import RefreshFact, follow_refresh, record_refresh
-from desgw_daemon.domain.snapshot import (
-    Exposure,
-    Making,
-    Snapshot,
-)
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import ExposureState, MakingState
+from desgw_daemon.domain.submissions import Making
 from desgw_daemon.errors import TreeSilent
 from desgw_daemon.observe.credential import VARIABLE, Good, Problem, credential_file, look_at
 from desgw_daemon.observe.making import MakingEvidence, read_making

@@ -15,7 +15,8 @@ from desgw_daemon.act.postproc import PREPARED, output_name
 from desgw_daemon.act.startscript import NOTES, SKIPTO, STAGE, STAGES
 from desgw_daemon.children import ChildStatus, look
 from desgw_daemon.decide.postproc_end import judge_end
-from desgw_daemon.domain.snapshot import PostprocRun, Snapshot
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.errors import TreeSilent
 from desgw_daemon.observe.door import Door

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from desgw_daemon.domain.snapshot import DagNode, ForeignDag, Snapshot, Submission
+from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.domain.states import ENDED, ExposureState, SubmissionState
+from desgw_daemon.domain.submissions import DagNode, ForeignDag, Submission
 from desgw_daemon.grid.engine import Absent, Answered, DagStatus, NoAnswer, Nodes, OtherDag
 from desgw_daemon.store.submissions import end_try, record_nodes, record_status, set_foreign_dags
 from desgw_daemon.wiring import House

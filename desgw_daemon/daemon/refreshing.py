@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from desgw_daemon.act.refresh import OUTPUT
 from desgw_daemon.children import ChildStatus, look
 from desgw_daemon.daemon.lock import is_refreshing
-from desgw_daemon.domain.snapshot import Refresh, Snapshot
+from desgw_daemon.domain.runs import Refresh
+from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.domain.states import RefreshState
 from desgw_daemon.observe.text import last_lines, plain_text
 from desgw_daemon.store.refreshes import CUT_OFF, finish_refresh

@@ -13,7 +13,8 @@ from desgw_daemon.decide.evidence import NextRun
 from desgw_daemon.decide.skipto import SkiptoChoice, as_upstream, by_evidence, choose_skipto
 from desgw_daemon.domain.facts import PostprocEvidence
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, PostprocRun
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.observe.door import DIRECT, Way
 from desgw_daemon.observe.postproc_evidence import read_evidence
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from desgw_daemon.decide.words import at, span
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Submission
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ENDED
+from desgw_daemon.domain.submissions import Submission
 
 #: The queue's clock has whole seconds, and may be another machine's.
 _QUEUE_CLOCK: Final = timedelta(seconds=2)

@@ -12,7 +12,8 @@ from typing import Final
 
 from desgw_daemon.decide.words import at, plural
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Snapshot, Submission, SubmitTry
+from desgw_daemon.domain.snapshot import Snapshot
+from desgw_daemon.domain.submissions import Submission, SubmitTry
 
 #: What may come of a try and is no success. `credential` is not among them: it is nobody's attempt.
 FAILURES: Final = frozenset({"permanent", "transient", "unclear"})

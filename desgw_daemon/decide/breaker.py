@@ -15,8 +15,9 @@ from desgw_daemon.decide.backoff import growing, last_try
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.actions import Action, SubmitDag, Wait
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Snapshot, SubmitTry
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import ExposureState, SubmissionState
+from desgw_daemon.domain.submissions import SubmitTry
 
 #: Causes that say nothing about the next DAG: the queue has somebody else's of this very exposure.
 _OF_ONE_DAG: Final = frozenset({"another_dag"})

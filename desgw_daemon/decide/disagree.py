@@ -14,8 +14,9 @@ from desgw_daemon.decide.jobs import ended_well, job_of
 from desgw_daemon.decide.words import at, plural, some
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Ccd, Exposure, ForeignDag, Snapshot, Submission
+from desgw_daemon.domain.snapshot import Ccd, Exposure, Snapshot
 from desgw_daemon.domain.states import ENDED, CcdState, ExposureState, SubmissionState
+from desgw_daemon.domain.submissions import ForeignDag, Submission
 
 #: CCDs that were given up without a sign.
 _NOTHING_LEFT: Final = (CcdState.LOST, CcdState.MISSING)

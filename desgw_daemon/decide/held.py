@@ -8,8 +8,9 @@ from typing import Final
 
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Snapshot, Submission
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.domain.submissions import Submission
 
 #: States in which the queue's word that it is held is fresh. One of which nobody knows may run again.
 _SEEN: Final = (SubmissionState.QUEUED, SubmissionState.RUNNING, SubmissionState.HELD)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from desgw_daemon.domain.snapshot import DagNode, Exposure
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ENDED
+from desgw_daemon.domain.submissions import DagNode
 
 #: The queue may still say more: a reason that ends so is not the last word.
 NOT_SAID: Final = "the queue has not said yet what became of its job"

@@ -22,7 +22,8 @@ from desgw_daemon.decide.steps import move, wait
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.actions import Action, Move, Wait
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import (
     ExposureState,
     Ready,

@@ -19,7 +19,8 @@ from desgw_daemon.decide.vitals import nothing_new
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import Action, LaunchPostproc, Recheck, StartPostproc, WaitSeason
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, PostprocRequest, Snapshot
+from desgw_daemon.domain.runs import PostprocRequest
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import RUN_LIVE, ExposureState, RunState
 
 #: Nothing more comes for an exposure in these states without a person.

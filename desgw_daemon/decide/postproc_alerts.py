@@ -15,7 +15,8 @@ from desgw_daemon.decide.postproc_runs import failed_run_of, why_no_retry
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import PostprocRun, Snapshot
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Snapshot
 from desgw_daemon.domain.states import ExposureState, RunState
 
 #: For so long a run that has ended well is news.

@@ -19,7 +19,8 @@ from desgw_daemon.decide.words import at, plural, some
 from desgw_daemon.domain.actions import StartPostproc
 from desgw_daemon.domain.decam import BANDS
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import CcdState, ExposureState, Ready
 
 

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from desgw_daemon.decide.words import at
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import RUN_STAGES, ExposureState, Ready, RunState
 
 

@@ -12,8 +12,9 @@ from desgw_daemon.decide.rivals import second_jobs, stranger_words, strangers
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Snapshot, Submission
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import IN_FLIGHT, ExposureState, SubmissionState
+from desgw_daemon.domain.submissions import Submission
 
 #: States in which an exposure would still be made or submitted.
 _TO_COME = (ExposureState.QUEUED, ExposureState.MAKING, ExposureState.SUBMITTING)

@@ -17,8 +17,9 @@ from desgw_daemon.decide.held import held_words
 from desgw_daemon.decide.words import at, plural, some, span, tally
 from desgw_daemon.domain.decam import EXPECTED_CCDS
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Forcefile, Submission
+from desgw_daemon.domain.snapshot import Exposure, Forcefile
 from desgw_daemon.domain.states import ENDED, CcdState, Ready
+from desgw_daemon.domain.submissions import Submission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from desgw_daemon.decide.vitals import nothing_new
 from desgw_daemon.decide.words import at, plural, some, span
 from desgw_daemon.domain.actions import RefreshExposures
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Refresh, Snapshot
+from desgw_daemon.domain.runs import Refresh
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import ExposureState, RefreshState
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from desgw_daemon.decide.words import at
-from desgw_daemon.domain.snapshot import Exposure, ForeignDag, Snapshot, Submission
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import ENDED, IN_FLIGHT, MAKING_LIVE, ExposureState, SubmissionState
+from desgw_daemon.domain.submissions import ForeignDag, Submission
 
 
 def in_flight(exposure: Exposure) -> Submission | None:

@@ -20,7 +20,7 @@ from desgw_daemon.decide.words import plural
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.facts import EvidenceFile, PostprocEvidence, SeasonTrace
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import PostprocRun
+from desgw_daemon.domain.runs import PostprocRun
 from desgw_daemon.domain.states import RUN_LIVE
 
 

@@ -16,8 +16,9 @@ from desgw_daemon.decide.held import held_words
 from desgw_daemon.decide.rivals import stranger_words, strangers
 from desgw_daemon.decide.words import at, some
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Making, Snapshot, Submission
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import IN_FLIGHT, ExposureState, MakingState, SubmissionState
+from desgw_daemon.domain.submissions import Making, Submission
 
 #: So many of those that it waits for are told apart in a reason.
 _MOST: Final = 3

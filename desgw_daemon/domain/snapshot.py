@@ -15,15 +15,13 @@ from desgw_daemon.domain.facts import Stuck
 from desgw_daemon.domain.messages import Undelivered
 from desgw_daemon.domain.names import ExposureKey
 from desgw_daemon.domain.nightfacts import NightFacts
+from desgw_daemon.domain.runs import PostprocRequest, PostprocRun, Refresh
 from desgw_daemon.domain.states import (
     CcdState,
     ExposureState,
-    MakingState,
     Ready,
-    RefreshState,
-    RunState,
-    SubmissionState,
 )
+from desgw_daemon.domain.submissions import DagNode, ForeignDag, Making, Submission, SubmitTry
 from desgw_daemon.domain.vitals import Vitals
 
 #: What is wrong with a DAG that was made without any template, in a making's reason.
@@ -83,173 +81,6 @@ class Forcefile:
     #: When it was first seen with bytes in it.
     whole_at: datetime | None
     as_of: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
-    """One run of DAGMaker."""
-
-    id: int
-    exposure_id: int
-    attempt: int
-    state: MakingState
-    folder: str
-    intent_at: datetime
-    #: Of the DAG that it made.
-    dag_sha256: str | None = None
-    #: Of the dagmaker.rc that it read.
-    rc_sha256: str | None = None
-    #: Exposures whose single-epoch outputs the DAG would write: its templates.
-    templates: tuple[int, ...] = ()
-    ended_at: datetime | None = None
-    exit_code: int | None = None
-    reason: str | None = None
-    #: The last lines of its output.
-    last_words: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """One attempt to run an exposure's DAG. Its tag is unique for ever."""
-
-    id: int
-    exposure_id: int
-    attempt: int
-    tag: str
-    engine: str
-    state: SubmissionState
-    dag_path: str
-    dag_sha256: str
-    intent_at: datetime
-    job_id: str | None = None
-    submitted_at: datetime | None = None
-    ended_at: datetime | None = None
-    #: First of the successful answers that did not know the tag.
-    absent_at: datetime | None = None
-    nodes_total: int | None = None
-    nodes_done: int | None = None
-    nodes_failed: int | None = None
-    nodes_running: int | None = None
-    nodes_waiting: int | None = None
-    nodes_held: int | None = None
-    #: Why it, or the first of its held jobs, is held.
-    hold_reason: str | None = None
-    #: Since when nothing of it can run because all that is left is held.
-    held_since: datetime | None = None
-    exit_code: int | None = None
-    reason: str | None = None
-    #: When the engine last answered for it.
-    as_of: datetime | None = None
-    #: Exposures whose single-epoch outputs it writes while it is in flight.
-    templates: tuple[int, ...] = ()
-    #: When the engine said what became of its jobs, after its end.
-    nodes_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DagNode:
-    """One job of a DAG, as the queue remembers it: one process of one node.
-
-    ccd: of a search job. state: waiting, running, held, done, failed, removed. host: where it ran last.
-    """
-
-    name: str
-    process: int = 0
-    ccd: int | None = None
-    state: str
-    exit_code: int | None = None
-    signal: int | None = None
-    hold_reason: str | None = None
-    host: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitTry:
-    """One time that a DAG was handed to the engine, and what came of it.
-
-    outcome: accepted, permanent, transient, credential or unclear; None while nobody knows. cause: a word for what was
-    wrong, the same for the same trouble.
-    """
-
-    id: int
-    submission_id: int
-    number: int
-    started_at: datetime
-    ended_at: datetime | None = None
-    outcome: str | None = None
-    cause: str | None = None
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignDag:
-    """A DAG that lives in the queue under a tag of our kind, and is none of ours."""
-
-    tag: str
-    job_id: str
-    expnum: int | None
-    state: str
-    owner: str
-    first_seen: datetime
-    as_of: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostprocRun:
-    """One run of post-processing, with the exposures that are in it."""
-
-    id: int
-    season: int
-    number: int
-    state: RunState
-    exposures: tuple[int, ...]  # ids
-    expnums: tuple[int, ...]
-    bands: tuple[str, ...]
-    fingerprint: str
-    skipto: int
-    folder: str
-    intent_at: datetime
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    exit_code: int | None = None
-    #: What of its preparation it came to last (RUN_STAGES); the last of them is run_postproc.py itself.
-    stage: str | None = None
-    #: Highest N of the lines `Run STEP N:` in its output.
-    step: int | None = None
-    step_at: datetime | None = None
-    reason: str | None = None
-    #: What it came to, beside its exit code: candidates, or one of the three ways of none; None while it is not known.
-    result: str | None = None
-    #: Exposures that were ready and did not go in: number and why.
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    #: Tells whether two runs are of the same forcephoto files (links).
-    files_fingerprint: str = ""
-    #: It was started by itself after the failure of this run.
-    retry_of: int | None = None
-    #: What a person should know of its preparation.
-    notes: tuple[str, ...] = ()
-    #: A person has ordered its end: who, and when.
-    stopped_by: str | None = None
-    stopped_at: datetime | None = None
-    stop_reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refresh:
-    """A time that exposures.list was written anew, or should have been.
-
-    folder: of its process, when the daemon started it; None for a person's. exposures: in the new file.
-    """
-
-    id: int
-    state: RefreshState
-    started_at: datetime
-    ended_at: datetime | None = None
-    who: str
-    why: str = ""
-    folder: str | None = None
-    exposures: int | None = None
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,14 +209,3 @@ class Snapshot:
     vitals: Vitals = field(default_factory=Vitals)
     #: For alerts; loaded for these alone.
     facts: NightFacts = field(default_factory=NightFacts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostprocRequest:
-    """A person's wish to start post-processing of a season."""
-
-    id: int
-    season: int
-    asked_at: datetime
-    by: str
-    skipto: int | None = None

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from desgw_daemon.domain.snapshot import DagNode
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.domain.submissions import DagNode
 from desgw_daemon.grid.engine import DagStatus, OtherDag
 from desgw_daemon.grid.jobs import ccd_of
 

@@ -27,8 +27,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from desgw_daemon.domain.snapshot import DagNode
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.domain.submissions import DagNode
 from desgw_daemon.grid.jobs import look_at_script
 
 #: A tag goes into ClassAd expressions, shell words and file names without quoting.

@@ -28,8 +28,8 @@ from typing import Any, Final, Literal
 from filelock import FileLock
 
 from desgw_daemon import children
-from desgw_daemon.domain.snapshot import DagNode
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.domain.submissions import DagNode
 from desgw_daemon.errors import TreeSilent
 from desgw_daemon.grid import local_runner
 from desgw_daemon.grid.dagfile import DagError, parse_dag

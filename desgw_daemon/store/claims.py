@@ -11,7 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from desgw_daemon.domain.snapshot import Exposure, Making, PostprocRun, Submission
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import (
     IN_FLIGHT,
     MAKING_LIVE,
@@ -21,6 +22,7 @@ from desgw_daemon.domain.states import (
     RunState,
     SubmissionState,
 )
+from desgw_daemon.domain.submissions import Making, Submission
 from desgw_daemon.store.journal import move_exposure, note
 from desgw_daemon.store.load import load_exposure, load_exposures
 from desgw_daemon.store.load_runs import load_runs

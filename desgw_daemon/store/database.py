@@ -1,4 +1,4 @@
-"""Opening the SQLite file, bringing its schema up to date, checking it, saving a copy.
+"""Opening the SQLite file, bringing its schema up to date, saving a copy.
 
 WAL, foreign keys, a busy time-out, and BEGIN IMMEDIATE for what writes: a transaction that starts as a reader and
 then writes could find the file changed under it.
@@ -21,7 +21,6 @@ from desgw_daemon.errors import DesgwError, Refused
 from desgw_daemon.store.onefile import OneFile
 from desgw_daemon.store.readonly import BUSY_TIMEOUT, reading_uri, why_not_read
 from desgw_daemon.store.restoring import work_without_database
-from desgw_daemon.store.views import view_drift
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -257,29 +256,6 @@ def upgrade(engine: Engine) -> None:
         finally:
             switch.execute("PRAGMA foreign_keys = ON")
             switch.close()
-
-
-def problems_of(engine: Engine) -> tuple[str, ...]:
-    """What is wrong with the file: its integrity, its schema's drift from the models, its views."""
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-    from sqlmodel import SQLModel
-
-    from desgw_daemon.store import tables
-
-    assert tables.ExposureRow.__tablename__ == "exposure"  # the import fills the metadata
-
-    found: list[str] = []
-    with reading(engine) as connection:
-        for pragma in ("integrity_check", "foreign_key_check"):
-            rows = connection.execute(text(f"PRAGMA {pragma}")).fetchall()
-            found += [f"{pragma}: {' '.join(map(str, row))}" for row in rows if row[0] != "ok"]
-        if revision_of(connection) != SCHEMA:
-            return (*found, f"schema {revision_of(connection)}, the program needs {SCHEMA}")
-        found += [f"view {name} is not the program's" for name in view_drift(connection)]
-        drift = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
-        found += [f"the tables differ from the models: {difference}" for difference in drift]
-    return tuple(found)
 
 
 def backup(source: Path, target: Path) -> None:

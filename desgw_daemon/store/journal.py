@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, insert, update
 from sqlmodel import SQLModel
 
-from desgw_daemon.domain.snapshot import Exposure, Making, PostprocRun, Submission
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import (
     SUBMISSION_TRANSITIONS,
     ExposureState,
@@ -19,6 +20,7 @@ from desgw_daemon.domain.states import (
     SubmissionState,
     may_follow,
 )
+from desgw_daemon.domain.submissions import Making, Submission
 from desgw_daemon.store.tables import (
     ExposureRow,
     MakingRow,

@@ -9,15 +9,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, Connection, Select, Table, select, true
 from sqlmodel import SQLModel
 
-from desgw_daemon.domain.snapshot import (
-    NO_FOLDER,
-    Ccd,
-    DagNode,
-    Exposure,
-    Forcefile,
-    Making,
-    Snapshot,
-)
+from desgw_daemon.domain.snapshot import NO_FOLDER, Ccd, Exposure, Forcefile, Snapshot
 from desgw_daemon.domain.states import (
     IN_FLIGHT,
     CcdState,
@@ -27,6 +19,7 @@ from desgw_daemon.domain.states import (
     RefreshState,
     SubmissionState,
 )
+from desgw_daemon.domain.submissions import DagNode, Making
 from desgw_daemon.store.load_dags import load_foreign_dags, load_nodes, load_tries, slices, submission_from
 from desgw_daemon.store.load_runs import load_refresh, load_requests, load_runs
 from desgw_daemon.store.tables import (

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from desgw_daemon.domain.snapshot import ForeignDag, Submission, SubmitTry
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.domain.submissions import ForeignDag, Submission, SubmitTry
 from desgw_daemon.store.tables import DagNodeRow, ExposureRow, ForeignDagRow, SubmissionRow, SubmitTryRow, table
 
 #: Of the submissions that were tried, the newest so many are looked at for a cause that they share.

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from sqlalchemy import Connection, select, true
 
-from desgw_daemon.domain.snapshot import PostprocRequest, PostprocRun, Refresh
+from desgw_daemon.domain.runs import PostprocRequest, PostprocRun, Refresh
 from desgw_daemon.domain.states import ExposureState, RefreshState, RunState
 from desgw_daemon.store.tables import (
     ExposureRow,

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, update
 
-from desgw_daemon.domain.snapshot import Exposure, Submission
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import IN_FLIGHT, MAKING_LIVE, ExposureState, Ready, SubmissionState
+from desgw_daemon.domain.submissions import Submission
 from desgw_daemon.errors import Refused, UsageError
 from desgw_daemon.store.journal import move_exposure, move_submission, note
 from desgw_daemon.store.looks import forget_looks

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
 
-from desgw_daemon.domain.snapshot import Refresh
+from desgw_daemon.domain.runs import Refresh
 from desgw_daemon.domain.states import RefreshState
 from desgw_daemon.store.journal import note
 from desgw_daemon.store.load_runs import load_refresh

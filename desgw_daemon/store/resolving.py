@@ -10,8 +10,9 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from desgw_daemon.domain.snapshot import Exposure, Submission
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.domain.submissions import Submission
 from desgw_daemon.errors import Refused
 from desgw_daemon.store.journal import move_submission
 from desgw_daemon.store.submissions import end_try

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from desgw_daemon.domain.snapshot import PostprocRun
+from desgw_daemon.domain.runs import PostprocRun
 from desgw_daemon.domain.states import RUN_LIVE
 from desgw_daemon.domain.times import utc
 from desgw_daemon.errors import Refused

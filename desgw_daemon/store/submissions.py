@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from desgw_daemon.domain.snapshot import DagNode, ForeignDag, Submission
 from desgw_daemon.domain.states import SubmissionState
+from desgw_daemon.domain.submissions import DagNode, ForeignDag, Submission
 from desgw_daemon.store.journal import move_submission
 from desgw_daemon.store.load_dags import submission_from
 from desgw_daemon.store.tables import DagNodeRow, ForeignDagRow, SubmissionRow, SubmitTryRow, table

@@ -19,7 +19,7 @@ from typing import Final, Self
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.evidence import program_runs
 from desgw_daemon.sandbox.judge import judge
-from desgw_daemon.sandbox.scenario import small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
 from tests.crash.points import Point
 
 CHECKOUT: Final = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 from desgw_daemon.sandbox.build import Sandbox, build
-from desgw_daemon.sandbox.scenario import small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
 from tests.crash.launcher import is_over
 from tests.crash.nights import CHECKOUT, OUTPUT, environment, told_by, troubles
 

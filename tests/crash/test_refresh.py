@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from desgw_daemon.sandbox.build import Sandbox, build
-from desgw_daemon.sandbox.scenario import small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
 from tests.crash.nights import Cut, Launcher, clear, said, told_by
 from tests.crash.points import Point
 

@@ -10,7 +10,7 @@ import pytest
 
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.evidence import program_runs
-from desgw_daemon.sandbox.scenario import small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
 from tests.crash.nights import KILLED, Launcher, clear, points_of, told_by
 from tests.race.season import program
 

@@ -11,19 +11,10 @@ from desgw_daemon.decide.raising import alert_changes
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import (
-    Ccd,
-    Exposure,
-    Forcefile,
-    ForeignDag,
-    Making,
-    PostprocRequest,
-    PostprocRun,
-    Snapshot,
-    Submission,
-    SubmitTry,
-)
+from desgw_daemon.domain.runs import PostprocRequest, PostprocRun
+from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile, Snapshot
 from desgw_daemon.domain.states import CcdState, ExposureState, MakingState, Ready, RunState, SubmissionState
+from desgw_daemon.domain.submissions import ForeignDag, Making, Submission, SubmitTry
 
 POLICY: Final = Policy()
 SEASON: Final = 2206

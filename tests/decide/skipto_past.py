@@ -10,7 +10,7 @@ from desgw_daemon.decide.evidence import NextRun
 from desgw_daemon.decide.skipto import STARTS, SkiptoChoice, choose_skipto
 from desgw_daemon.domain.facts import EvidenceFile, PostprocEvidence, SeasonTrace
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import PostprocRun
+from desgw_daemon.domain.runs import PostprocRun
 from desgw_daemon.domain.states import RunState
 from tests.decide.build import EXPNUM, NITE, POLICY, SEASON, after, run
 

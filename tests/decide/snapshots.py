@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, ForeignDag, PostprocRun, Snapshot, Submission, SubmitTry
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import (
     ENDED,
     CcdState,
@@ -23,6 +24,7 @@ from desgw_daemon.domain.states import (
     RunState,
     SubmissionState,
 )
+from desgw_daemon.domain.submissions import ForeignDag, Submission, SubmitTry
 from tests.decide.build import (
     EXPNUM,
     NITE,

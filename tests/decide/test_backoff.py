@@ -13,7 +13,7 @@ from desgw_daemon.decide.backoff import Retry, growing, retry_of
 from desgw_daemon.decide.plan import plan
 from desgw_daemon.domain.actions import Action, SubmitDag, Wait
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import SubmitTry
+from desgw_daemon.domain.submissions import SubmitTry
 from tests.decide.build import POLICY, START, after, claimed, snapshot, tried
 
 #: One cause after another, so that they are no row of the same.

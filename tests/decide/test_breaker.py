@@ -13,8 +13,9 @@ from desgw_daemon.decide.breaker import Breaker, breaker_of, on_trial
 from desgw_daemon.decide.plan import plan
 from desgw_daemon.domain.actions import Action, SubmitDag, Wait
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, SubmitTry
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ExposureState, SubmissionState
+from desgw_daemon.domain.submissions import SubmitTry
 from tests.decide.build import EXPNUM, POLICY, START, after, claimed, exposure, making, snapshot, submission, tried
 
 

@@ -12,8 +12,9 @@ from desgw_daemon.decide.ccds import assess
 from desgw_daemon.decide.looks import plan_looks
 from desgw_daemon.domain.decam import EXPECTED_CCDS
 from desgw_daemon.domain.facts import LookRequest
-from desgw_daemon.domain.snapshot import DagNode, Exposure, Snapshot
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import CcdState, ExposureState, SubmissionState
+from desgw_daemon.domain.submissions import DagNode
 from tests.decide.build import POLICY, START, after, exposure, fits, submission, submitted
 from tests.decide.pnfs import Watch
 

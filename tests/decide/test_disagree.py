@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from desgw_daemon.decide.disagree import changed_disagreements, disagreement, disagreement_alerts
-from desgw_daemon.domain.snapshot import Ccd, DagNode, Exposure, ForeignDag
+from desgw_daemon.domain.snapshot import Ccd, Exposure
 from desgw_daemon.domain.states import CcdState, ExposureState, SubmissionState
+from desgw_daemon.domain.submissions import DagNode, ForeignDag
 from tests.decide.build import POLICY, after, exposure, finished, settled_ccds, snapshot, states_of, submission
 
 LATER = after(hours=9)

@@ -14,7 +14,8 @@ from desgw_daemon.decide.plan import plan
 from desgw_daemon.domain.actions import Action, Move, StartPostproc, Wait
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, PostprocRun
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import CcdState, ExposureState, Ready, RunState, SubmissionState
 from tests.decide.build import (
     EXPNUM,

@@ -11,7 +11,8 @@ from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.postproc import next_exposures
 from desgw_daemon.decide.postproc_end import SAID
 from desgw_daemon.domain.actions import Move, Recheck, Wait
-from desgw_daemon.domain.snapshot import Exposure, PostprocRun
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ExposureState, RunResult, RunState
 from tests.decide.build import EXPNUM, POLICY, SEASON, START, after, ready, request, run, snapshot
 from tests.decide.seasons import of_exposure, season, started, waits

@@ -16,7 +16,8 @@ from desgw_daemon.decide.postproc_members import kept_out
 from desgw_daemon.decide.postproc_runs import failed_run_of
 from desgw_daemon.domain.actions import Move, Recheck, StartPostproc
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, PostprocRun, Snapshot
+from desgw_daemon.domain.runs import PostprocRun
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import RUN_LIVE, CcdState, ExposureState, RunState, may_follow
 from tests.decide.build import POLICY, START, exposure, finished, run, settled_ccds
 from tests.forms import often

@@ -11,8 +11,9 @@ import pytest
 from desgw_daemon.decide.backoff import retry_of
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.alertrules import RULES
-from desgw_daemon.domain.snapshot import Exposure, SubmitTry
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ENDED, ExposureState, SubmissionState
+from desgw_daemon.domain.submissions import SubmitTry
 from tests.decide.build import (
     EXPNUM,
     POLICY,

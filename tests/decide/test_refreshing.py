@@ -11,7 +11,8 @@ import pytest
 from desgw_daemon.decide.plan import plan
 from desgw_daemon.domain.actions import RefreshExposures, Wait
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Exposure, Refresh, Snapshot
+from desgw_daemon.domain.runs import Refresh
+from desgw_daemon.domain.snapshot import Exposure, Snapshot
 from desgw_daemon.domain.states import ExposureState, RefreshState
 from tests.decide.build import raised_of
 

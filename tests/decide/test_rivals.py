@@ -9,8 +9,9 @@ import pytest
 from desgw_daemon.decide.plan import plan
 from desgw_daemon.decide.rivals import second_jobs, strangers
 from desgw_daemon.domain.actions import Action, MakeDag, Reconcile, SubmitDag, Wait
-from desgw_daemon.domain.snapshot import Exposure, ForeignDag
+from desgw_daemon.domain.snapshot import Exposure
 from desgw_daemon.domain.states import ENDED, IN_FLIGHT, ExposureState, MakingState, SubmissionState
+from desgw_daemon.domain.submissions import ForeignDag
 from tests.decide.build import (
     EXPNUM,
     POLICY,

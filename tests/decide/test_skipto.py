@@ -13,7 +13,7 @@ from desgw_daemon.decide.alerts import wanted_alerts
 from desgw_daemon.decide.skipto import MAY_BE_EMPTY, STARTS, as_upstream
 from desgw_daemon.domain.alertrules import RULES
 from desgw_daemon.domain.facts import EvidenceFile, PostprocEvidence, SeasonTrace
-from desgw_daemon.domain.snapshot import PostprocRun
+from desgw_daemon.domain.runs import PostprocRun
 from desgw_daemon.domain.states import RunState
 from tests.decide.build import EXPNUM, NITE, POLICY, SEASON, after, run, snapshot
 from tests.decide.skipto_past import (

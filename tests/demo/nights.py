@@ -9,7 +9,8 @@ from pathlib import Path
 
 from desgw_daemon.cli.demo_seen import Progress
 from desgw_daemon.sandbox.moves import FAILS_AT_28, NO_FORCEFILES, SE_FAILS, fails_at
-from desgw_daemon.sandbox.scenario import Scenario, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import Scenario
 
 PARTLY, HOPELESS, NO_TEMPLATES = 938524, 938525, 938526
 

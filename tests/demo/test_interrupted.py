@@ -18,7 +18,8 @@ from desgw_daemon.cli.demo import run_night
 from desgw_daemon.cli.demo_processes import end_children
 from desgw_daemon.errors import Refused
 from desgw_daemon.sandbox.build import Sandbox, build
-from desgw_daemon.sandbox.scenario import Scenario, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import Scenario
 from tests.forms import LONG_FORM
 
 from .nights import Heard, processes_in

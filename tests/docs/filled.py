@@ -24,8 +24,9 @@ from desgw_daemon.daemon.alerting import set_alerts
 from desgw_daemon.domain.actions import AlertWanted
 from desgw_daemon.domain.decam import SEARCH_CCDS
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile, Submission
+from desgw_daemon.domain.snapshot import Ccd, Exposure, Forcefile
 from desgw_daemon.domain.states import CcdState, ExposureState, MakingState, RunState, SubmissionState
+from desgw_daemon.domain.submissions import Submission
 from desgw_daemon.store import adding, queue
 from desgw_daemon.store.claims import claim_making, claim_run, claim_submission
 from desgw_daemon.store.cycle import begin_poll, write_poll

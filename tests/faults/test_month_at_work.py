@@ -17,7 +17,8 @@ from typing import Final
 
 import pytest
 
-from desgw_daemon.sandbox.scenario import PlannedExposure, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import PlannedExposure
 from tests.forms import LONG_FORM
 from tests.night.house import House
 

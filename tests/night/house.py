@@ -22,7 +22,8 @@ from typing import Any, TypeVar
 from desgw_daemon import children
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.evidence import ProgramRun, program_runs
-from desgw_daemon.sandbox.scenario import PlannedExposure, Postproc, Scenario, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import PlannedExposure, Postproc, Scenario
 from tests.warm import WarmProcess, run_warm
 
 T = TypeVar("T")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from desgw_daemon.sandbox.scenario import Scenario, on_pool
+from desgw_daemon.sandbox.nights import on_pool
+from desgw_daemon.sandbox.scenario import Scenario
 from tests.condorpool import Pool
 from tests.night.house import House
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import pytest
 
-from desgw_daemon.sandbox.scenario import PlannedExposure, Scenario, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import PlannedExposure, Scenario
 from tests.condorpool import DAGS, Pool
 from tests.forms import LONG_FORM
 from tests.night.house import House

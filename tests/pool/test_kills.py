@@ -16,7 +16,8 @@ from typing import Final
 
 import pytest
 
-from desgw_daemon.sandbox.scenario import PlannedExposure, Scenario, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import PlannedExposure, Scenario
 from tests.condorpool import Pool
 from tests.crash.launcher import is_over
 from tests.crash.nights import CHECKOUT, KILLED, Launcher, environment, told_by

@@ -14,7 +14,8 @@ import pytest
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.evidence import program_runs
 from desgw_daemon.sandbox.moves import NEVER_ENDS, SE_FAILS, STRAY_FORCEFILES, fails_at
-from desgw_daemon.sandbox.scenario import OlderNite, PlannedExposure, Scenario, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import OlderNite, PlannedExposure, Scenario
 from tests.crash.nights import told_by
 from tests.race.season import program, rows, running, states, until
 

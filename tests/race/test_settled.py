@@ -15,7 +15,8 @@ import pytest
 
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.moves import Moves, fate
-from desgw_daemon.sandbox.scenario import SEARCH_CCDS, PlannedExposure, Scenario, Watch, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import SEARCH_CCDS, PlannedExposure, Scenario, Watch
 from tests.crash.nights import told_by
 from tests.race.season import program, rows, running, states, until
 

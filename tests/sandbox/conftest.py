@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from desgw_daemon.sandbox.build import Sandbox, build
-from desgw_daemon.sandbox.scenario import Pace, Postproc, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import Pace, Postproc
 
 EXPNUM = 938524
 

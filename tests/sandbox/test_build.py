@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from desgw_daemon.sandbox.build import STANDINS, build, plan
-from desgw_daemon.sandbox.scenario import SEARCH_CCDS, Scenario, demo_scenario, small_scenario
+from desgw_daemon.sandbox.nights import demo_scenario, small_scenario
+from desgw_daemon.sandbox.scenario import SEARCH_CCDS, Scenario
 
 CHECKOUT = Path(__file__).parents[2]
 DATA = CHECKOUT.parent / "shared" / "data"

@@ -14,7 +14,8 @@ import pytest
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.judge import judge
 from desgw_daemon.sandbox.moves import FAILS_AT_28, NO_FORCEFILES, SE_FAILS, fails_at
-from desgw_daemon.sandbox.scenario import Scenario, small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
+from desgw_daemon.sandbox.scenario import Scenario
 from desgw_daemon.sandbox.summary import summary
 
 from . import byhand

@@ -20,12 +20,12 @@ from desgw_daemon.decide.evidence import NextRun
 from desgw_daemon.decide.skipto import SkiptoChoice, as_upstream, choose_skipto
 from desgw_daemon.domain.facts import PostprocEvidence
 from desgw_daemon.domain.policy import Policy
-from desgw_daemon.domain.snapshot import PostprocRun
+from desgw_daemon.domain.runs import PostprocRun
 from desgw_daemon.domain.states import RunState
 from desgw_daemon.observe.postproc_evidence import read_evidence
 from desgw_daemon.sandbox.build import Sandbox, build
 from desgw_daemon.sandbox.evidence import program_runs
-from desgw_daemon.sandbox.scenario import small_scenario
+from desgw_daemon.sandbox.nights import small_scenario
 from tests.night.results import put_results
 from tests.sandbox import byhand
 

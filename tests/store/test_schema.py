@@ -10,14 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from desgw_daemon.domain import states
-from desgw_daemon.store.database import (
-    SCHEMA,
-    SchemaError,
-    create_or_check,
-    head_revision,
-    problems_of,
-    writing,
-)
+from desgw_daemon.store.checking import problems_of
+from desgw_daemon.store.database import SCHEMA, SchemaError, create_or_check, head_revision, writing
 from desgw_daemon.store.views import VIEWS
 
 
