@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
+from desgw_daemon.daemon.alerting import set_alerts
 from desgw_daemon.decide.raising import CALM_CYCLES, HEAL_CYCLES
 from desgw_daemon.domain.alertrules import AlertRule, Severity
 from desgw_daemon.domain.policy import AlertPolicy, Policy
@@ -224,6 +225,24 @@ class TestEnds:
         silence(book, "plain", minutes=60)
         book.cycle(wanted("plain"))
         assert book.cycles(100) == []
+
+
+class TestToldElsewhere:
+    """What people heard while it could not be written down is the alert whose end they have not been told."""
+
+    @pytest.mark.parametrize("calm", [False, True], ids=["end waits for its cause", "end was told"])
+    def test_the_same_or_another(self, book: AlertBook, *, calm: bool) -> None:
+        book.cycles(2, wanted("mount"))
+        book.cycle(wanted("stalled"))
+        book.cycles(3)
+        # The cause comes back, and puts the end off for longer than an end must last.
+        book.cycle(wanted("mount"))
+        book.cycles(2 * CALM_CYCLES if calm else 2)
+        again = wanted("stalled")
+        with writing(book.engine) as connection:
+            set_alerts(connection, [again], POLICY, at=book.now, told=again)
+        assert len(book.rows("SELECT id FROM alert WHERE key = 'stalled'")) == (2 if calm else 1)
+        assert book.up == ["stalled"] and book.cycle(again) == []
 
 
 class TestAcknowledged:
