@@ -22,7 +22,8 @@ BUILD: Final = """
     from datetime import timedelta
     from pathlib import Path
     from desgw_daemon.sandbox.build import build
-    from desgw_daemon.sandbox.scenario import Postproc, small_scenario
+    from desgw_daemon.sandbox.nights import small_scenario
+    from desgw_daemon.sandbox.scenario import Postproc
 
     plan = small_scenario(2)
     pace = replace(plan.pace, job=timedelta(seconds=float(sys.argv[1])))
